@@ -66,7 +66,8 @@ absl::string_view ErrorReasonName(ErrorReason reason);
 // The status code that the public contract gives a reason.
 absl::StatusCode CodeOf(ErrorReason reason);
 
-// A status with the code of `details.reason` that carries `details`. `message` is for people: what happened, what to do.
+// A status with the code of `details.reason` that carries `details`. `message` is for people: what happened, what to
+// do.
 absl::Status MakeError(const ErrorDetails& details, absl::string_view message);
 
 // The details that `status` carries; the defaults for what it does not.

@@ -28,8 +28,8 @@ constexpr std::array<StateRow, 7> kStates = {{
 
 const StateRow& RowOf(TaskState state) { return kStates[static_cast<size_t>(state)]; }
 
-// FNV-1a with a final avalanche. Its result is part of the contract with callers, so it cannot be a hash that may change
-// with the process or the library, as absl::Hash does.
+// FNV-1a with a final avalanche. Its result is part of the contract with callers, so it cannot be a hash that may
+// change with the process or the library, as absl::Hash does.
 class StableHash {
  public:
   void Add(absl::string_view bytes) {

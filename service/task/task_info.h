@@ -58,6 +58,8 @@ struct TaskSnapshot {
   absl::Time observe_time;
   // When this content was first seen.
   absl::Time change_time;
+  // When anything was first seen of the task.
+  absl::Time first_observe_time;
 };
 
 using TaskSnapshotPtr = std::shared_ptr<const TaskSnapshot>;

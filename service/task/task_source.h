@@ -5,6 +5,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "service/task/task_info.h"
 
 namespace taskwatch {
@@ -16,9 +17,9 @@ class TaskSource {
 
   virtual ~TaskSource() = default;
 
-  // Makes one attempt to fetch the state of `task_id`, which must be valid (IsValidTaskId). Calls `done` exactly once and
-  // never before Fetch returns, unless the source is destroyed first: then not at all. The attempt is bounded in time.
-  // Errors carry ErrorDetails. Does not retry, except once with a new access token when the old one was rejected.
+  // Makes one attempt to fetch the state of `task_id`, which must be valid (IsValidTaskId). Calls `done` exactly once
+  // and never before Fetch returns, unless the source is destroyed first: then not at all. The attempt is bounded in
+  // time. Errors carry ErrorDetails. Does not retry, except once with a new access token when the old one was rejected.
   virtual void Fetch(absl::string_view task_id, Done done) = 0;
 };
 
