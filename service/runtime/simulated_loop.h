@@ -6,6 +6,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/time/time.h"
+
 #include "service/runtime/event_loop.h"
 
 namespace taskwatch {

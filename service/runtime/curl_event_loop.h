@@ -1,0 +1,84 @@
+// The production event loop: it sleeps in curl_multi_poll, and so wakes for transfers, timers and posted work alike.
+#ifndef TASKWATCH_SERVICE_RUNTIME_CURL_EVENT_LOOP_H_
+#define TASKWATCH_SERVICE_RUNTIME_CURL_EVENT_LOOP_H_
+
+#include <curl/curl.h>
+
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+#include "service/runtime/event_loop.h"
+
+namespace taskwatch {
+
+// Whoever calls Run is the loop's thread until Run returns. Give it a thread of its own: libcurl's resolver can block
+// for moments. Before Run and after it, the loop thread's methods belong to the thread that owns the loop.
+class CurlEventLoop final : public EventLoop {
+ public:
+  struct Options {
+    // Connections at a time, to one host and in all; further transfers wait for one.
+    long max_connections = 64;
+  };
+  using TransferDone = absl::AnyInvocable<void(CURLcode)>;
+
+  explicit CurlEventLoop(const Options& options);
+  CurlEventLoop() : CurlEventLoop(Options{}) {}
+  ~CurlEventLoop() override;
+
+  CurlEventLoop(const CurlEventLoop&) = delete;
+  CurlEventLoop& operator=(const CurlEventLoop&) = delete;
+
+  // Runs callbacks until Stop. What is outstanding then is kept, unrun, until the loop is destroyed.
+  void Run();
+
+  // Makes Run return after the callback that it is in. Any thread; also before Run.
+  void Stop();
+
+  absl::Time Now() const override { return absl::Now(); }
+  void Post(Callback callback) override;
+  TimerId RunAfter(absl::Duration delay, Callback callback) override;
+  bool CancelTimer(TimerId id) override;
+
+  // Performs the transfer that `easy` describes and calls `done` with its result; never before returning. The caller
+  // keeps owning `easy` and must not touch it until then, nor destroy it without CancelTransfer. Loop thread only.
+  void StartTransfer(CURL* easy, TransferDone done);
+
+  // Breaks off a transfer; its `done` is destroyed without being called. Loop thread only.
+  void CancelTransfer(CURL* easy);
+
+ private:
+  struct MultiDeleter {
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
+
+  void RunPosted();
+  void RunDueTimers();
+  void FinishTransfers();
+  // Sleeps until there is something to do.
+  void Poll();
+
+  const std::unique_ptr<CURLM, MultiDeleter> multi_;
+  std::atomic<bool> stopping_{false};
+
+  absl::Mutex mutex_;
+  std::vector<Callback> posted_ ABSL_GUARDED_BY(mutex_);
+  // Whether the loop sleeps, or is about to, without knowing of anything in posted_.
+  bool asleep_ ABSL_GUARDED_BY(mutex_) = false;
+
+  uint64_t last_sequence_ = 0;
+  absl::btree_map<std::pair<absl::Duration, uint64_t>, Callback> timers_;
+  absl::flat_hash_map<CURL*, TransferDone> transfers_;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_RUNTIME_CURL_EVENT_LOOP_H_

@@ -1,0 +1,49 @@
+// A TaskSource whose answers the test gives, when it wants them given.
+#ifndef TASKWATCH_TESTS_FAKES_FAKE_TASK_SOURCE_H_
+#define TASKWATCH_TESTS_FAKES_FAKE_TASK_SOURCE_H_
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "service/task/task_source.h"
+
+namespace taskwatch {
+
+class FakeTaskSource final : public TaskSource {
+ public:
+  void Fetch(absl::string_view task_id, Done done) override {
+    for (const Call& call : calls_) {
+      EXPECT_NE(call.task_id, task_id) << "two fetches of one task at a time";
+    }
+    calls_.push_back({std::string(task_id), std::move(done)});
+    ++fetches_;
+  }
+
+  // Answers the oldest fetch in flight.
+  void Answer(absl::StatusOr<TaskInfo> answer) {
+    ASSERT_FALSE(calls_.empty()) << "no fetch is in flight";
+    Call call = std::move(calls_.front());
+    calls_.erase(calls_.begin());
+    if (answer.ok() && answer->task_id.empty()) answer->task_id = call.task_id;
+    call.done(std::move(answer));
+  }
+
+  // How many fetches have begun, and how many of them are in flight.
+  int fetches() const { return fetches_; }
+  size_t in_flight() const { return calls_.size(); }
+
+ private:
+  struct Call {
+    std::string task_id;
+    Done done;
+  };
+  std::vector<Call> calls_;
+  int fetches_ = 0;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_TESTS_FAKES_FAKE_TASK_SOURCE_H_
