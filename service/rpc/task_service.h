@@ -1,0 +1,46 @@
+// taskwatch.v1.TaskService on gRPC's callback API.
+#ifndef TASKWATCH_SERVICE_RPC_TASK_SERVICE_H_
+#define TASKWATCH_SERVICE_RPC_TASK_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+
+#include "absl/time/time.h"
+#include "taskwatch/v1/task_service.grpc.pb.h"
+
+#include "service/runtime/event_loop.h"
+#include "service/tracker/snapshot_cache.h"
+#include "service/tracker/task_tracker.h"
+
+namespace taskwatch {
+
+// Validates requests, hands them to the tracker on the loop, and turns what comes back into messages and statuses. What
+// the cache can answer is answered on gRPC's thread. No thread waits.
+class TaskService final : public v1::TaskService::CallbackService {
+ public:
+  struct Options {
+    // For requests without `max_staleness`.
+    absl::Duration default_max_staleness = absl::Seconds(1);
+  };
+
+  // All must outlive the service, and the loop must run until the gRPC server has shut down: calls end on it.
+  TaskService(EventLoop* loop, TaskTracker* tracker, const SnapshotCache* cache, const Options& options);
+
+  grpc::ServerUnaryReactor* GetTaskInfo(grpc::CallbackServerContext* context, const v1::GetTaskInfoRequest* request,
+                                        v1::GetTaskInfoResponse* response) override;
+
+  // Refuses new calls from now on with SERVER_DRAINING. Any thread.
+  void Drain();
+
+ private:
+  EventLoop* const loop_;
+  TaskTracker* const tracker_;
+  const SnapshotCache* const cache_;
+  const Options options_;
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_RPC_TASK_SERVICE_H_
