@@ -1,0 +1,195 @@
+#include "service/config.h"
+
+#include <curl/curl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+
+ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "where to serve gRPC: host:port, [ipv6]:port or unix:path");
+ABSL_FLAG(std::string, dingtalk_base_url, "https://api.dingtalk.io",
+          "DingTalk's gateway, for the task call and the token call; http:// is allowed to loopback only");
+ABSL_FLAG(std::string, dingtalk_ca_file, "", "PEM file of the authorities to trust for it, instead of the system's");
+ABSL_FLAG(absl::Duration, upstream_timeout, absl::Seconds(5), "how long one call to DingTalk may take");
+ABSL_FLAG(std::string, access_token_file, "",
+          "file with an access token, read again when it changes; or set DINGTALK_ACCESS_TOKEN");
+ABSL_FLAG(std::string, app_key, "", "the app's key, to obtain access tokens with; or set DINGTALK_APP_KEY");
+ABSL_FLAG(std::string, app_secret_file, "", "file with the app's secret; or set DINGTALK_APP_SECRET");
+ABSL_FLAG(std::string, corp_id, "", "the organisation's id: obtain tokens by /v1.0/oauth2/{corp_id}/token");
+ABSL_FLAG(absl::Duration, default_max_staleness, absl::Seconds(1),
+          "how old an answer may be when the caller does not say");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(10), "how long calls may take to end after SIGTERM");
+ABSL_FLAG(size_t, cache_tasks, 100'000, "tasks whose last state is kept in memory");
+
+// Abseil calls this before it would end the process with 1 for a flag that it cannot make sense of.
+extern "C" void ABSL_INTERNAL_C_SYMBOL(AbslInternalReportFatalUsageError)(absl::string_view) {
+  std::fflush(nullptr);
+  _exit(2);
+}
+
+namespace taskwatch {
+namespace {
+
+void PrintHelp() {
+  std::puts(
+      "taskwatchd tells other services over gRPC how DingTalk document tasks are doing.\n\n"
+      "usage: taskwatchd [--flag=value ...] [--flagfile=FILE]\n\n"
+      "DingTalk's access tokens come from one of --access_token_file, or --app_key with --app_secret_file, or the\n"
+      "environment variables named below. SIGTERM and SIGINT end the server in good order.\n");
+  std::map<std::string, absl::CommandLineFlag*> own;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), "service/config.cc")) own.emplace(name, flag);
+  }
+  for (const auto& [name, flag] : own) {
+    std::printf("  --%s (default: %s)\n      %s\n", name.c_str(),
+                flag->DefaultValue().empty() ? "none" : flag->DefaultValue().c_str(), flag->Help().c_str());
+  }
+}
+
+absl::Status Wrong(absl::string_view flag, absl::string_view problem) {
+  return absl::InvalidArgumentError(absl::StrCat("--", flag, " ", problem));
+}
+
+std::string FromEnvironment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool IsLoopback(absl::string_view host) {
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+}
+
+// The URL's part, or empty.
+std::string UrlPart(CURLU* url, CURLUPart part) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return "";
+  std::string result(text);
+  curl_free(text);
+  return result;
+}
+
+absl::Status ValidateBaseUrl(const std::string& base_url) {
+  constexpr absl::string_view kFlag = "dingtalk_base_url";
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> url(curl_url(), curl_url_cleanup);
+  if (curl_url_set(url.get(), CURLUPART_URL, base_url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+    return Wrong(kFlag, "is not a URL; give one like https://api.dingtalk.io");
+  }
+  if (!UrlPart(url.get(), CURLUPART_USER).empty() || !UrlPart(url.get(), CURLUPART_PASSWORD).empty()) {
+    return Wrong(kFlag, "must not hold a user or password");
+  }
+  if (!UrlPart(url.get(), CURLUPART_QUERY).empty() || !UrlPart(url.get(), CURLUPART_FRAGMENT).empty()) {
+    return Wrong(kFlag, "must not hold a query or fragment; give one like https://api.dingtalk.io");
+  }
+  const std::string scheme = UrlPart(url.get(), CURLUPART_SCHEME);
+  if (scheme == "https") return absl::OkStatus();
+  if (scheme != "http") return Wrong(kFlag, "must begin with https://");
+  if (!IsLoopback(UrlPart(url.get(), CURLUPART_HOST))) {
+    return Wrong(kFlag, "would send the access token unencrypted; use https:// (http:// is for loopback only)");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateReadable(absl::string_view flag, const std::string& file) {
+  if (file.empty() || access(file.c_str(), R_OK) == 0) return absl::OkStatus();
+  return Wrong(flag, absl::StrCat("names '", file, "', which cannot be read"));
+}
+
+absl::Status ValidateCredentials(const Config& config) {
+  const bool has_token = !config.access_token_file.empty() || !config.access_token.empty();
+  const bool has_app = !config.app_key.empty() || !config.app_secret_file.empty() || !config.app_secret.empty();
+  if (!has_token && !has_app) {
+    return Wrong("access_token_file", "or --app_key with --app_secret_file is needed to call DingTalk");
+  }
+  if (has_token && has_app) {
+    return Wrong("access_token_file", "and --app_key exclude each other (so do their environment variables)");
+  }
+  if (has_app && config.app_key.empty()) return Wrong("app_key", "is needed with the app's secret");
+  if (has_app && config.app_secret_file.empty() && config.app_secret.empty()) {
+    return Wrong("app_secret_file", "(or DINGTALK_APP_SECRET) is needed with --app_key");
+  }
+  if (!config.corp_id.empty() && !has_app) return Wrong("corp_id", "is of use with --app_key only");
+  const bool corp_id_is_plain = std::all_of(config.corp_id.begin(), config.corp_id.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-';
+  });
+  if (!corp_id_is_plain) return Wrong("corp_id", "may hold letters, digits, _ and - only");
+  return absl::OkStatus();
+}
+
+absl::Status ValidatePositive(absl::string_view flag, absl::Duration duration) {
+  if (duration > absl::ZeroDuration() && duration <= absl::Hours(24)) return absl::OkStatus();
+  return Wrong(flag, "must be more than 0 and at most 24h, like 5s or 500ms");
+}
+
+}  // namespace
+
+void ParseFlags(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = absl::StripPrefix(absl::StripPrefix(argv[i], "-"), "-");
+    if (argv[i][0] != '-' || (argument != "help" && argument != "h")) continue;
+    PrintHelp();
+    std::exit(0);
+  }
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    std::fprintf(stderr, "ERROR: '%s' is not a flag; flags look like --listen=127.0.0.1:50051, see --help\n", rest[1]);
+    std::exit(2);
+  }
+}
+
+absl::StatusOr<Config> ConfigFromFlags() {
+  Config config;
+  config.listen = absl::GetFlag(FLAGS_listen);
+  config.dingtalk_base_url = std::string(absl::StripSuffix(absl::GetFlag(FLAGS_dingtalk_base_url), "/"));
+  config.dingtalk_ca_file = absl::GetFlag(FLAGS_dingtalk_ca_file);
+  config.upstream_timeout = absl::GetFlag(FLAGS_upstream_timeout);
+  config.access_token_file = absl::GetFlag(FLAGS_access_token_file);
+  config.app_key = absl::GetFlag(FLAGS_app_key);
+  config.app_secret_file = absl::GetFlag(FLAGS_app_secret_file);
+  config.corp_id = absl::GetFlag(FLAGS_corp_id);
+  config.default_max_staleness = absl::GetFlag(FLAGS_default_max_staleness);
+  config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
+  config.cache_tasks = absl::GetFlag(FLAGS_cache_tasks);
+
+  // A flag beats its environment variable, and so does the flag of another way to get tokens.
+  const bool flags_decide =
+      !config.access_token_file.empty() || !config.app_key.empty() || !config.app_secret_file.empty();
+  if (!flags_decide) config.access_token = FromEnvironment("DINGTALK_ACCESS_TOKEN");
+  if (config.access_token_file.empty()) {
+    if (config.app_key.empty()) config.app_key = FromEnvironment("DINGTALK_APP_KEY");
+    if (config.app_secret_file.empty()) config.app_secret = FromEnvironment("DINGTALK_APP_SECRET");
+  }
+
+  const absl::Status checks[] = {
+      config.listen.empty() ? Wrong("listen", "is empty; give host:port") : absl::OkStatus(),
+      ValidateBaseUrl(config.dingtalk_base_url),
+      ValidateReadable("dingtalk_ca_file", config.dingtalk_ca_file),
+      ValidateCredentials(config),
+      ValidateReadable("access_token_file", config.access_token_file),
+      ValidateReadable("app_secret_file", config.app_secret_file),
+      ValidatePositive("upstream_timeout", config.upstream_timeout),
+      config.default_max_staleness < absl::ZeroDuration() ? Wrong("default_max_staleness", "must not be negative")
+                                                          : absl::OkStatus(),
+      ValidatePositive("drain_timeout", config.drain_timeout),
+      config.cache_tasks == 0 ? Wrong("cache_tasks", "must be at least 1") : absl::OkStatus(),
+  };
+  for (const absl::Status& check : checks) {
+    if (!check.ok()) return check;
+  }
+  return config;
+}
+
+}  // namespace taskwatch

@@ -1,0 +1,42 @@
+// taskwatchd's settings: from flags, flag files and the environment to one validated struct.
+#ifndef TASKWATCH_SERVICE_CONFIG_H_
+#define TASKWATCH_SERVICE_CONFIG_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace taskwatch {
+
+struct Config {
+  std::string listen;
+
+  std::string dingtalk_base_url;
+  std::string dingtalk_ca_file;
+  absl::Duration upstream_timeout;
+  // Exactly one way to get access tokens is set: a file with a token, a token, or an app key with a secret or its file.
+  std::string access_token_file;
+  std::string access_token;
+  std::string app_key;
+  std::string app_secret_file;
+  std::string app_secret;
+  std::string corp_id;
+
+  absl::Duration default_max_staleness;
+  absl::Duration drain_timeout;
+  size_t cache_tasks = 0;
+};
+
+// Reads the flags in `argv`. Answers --help and --version itself and ends the process with 0; a flag that is unknown or
+// cannot be parsed is named in one line on stderr and ends it with 2. To be called once, first thing in main.
+void ParseFlags(int argc, char** argv);
+
+// What the parsed flags and the environment amount to, or an error for people that names the flag and what to do.
+// Secrets are taken from the environment and from files only, never from a flag.
+absl::StatusOr<Config> ConfigFromFlags();
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_CONFIG_H_
