@@ -1,7 +1,7 @@
 #include "service/rpc/task_service.h"
 
+#include <algorithm>
 #include <chrono>
-#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -9,7 +9,11 @@
 #include "service/rpc/conversion.h"
 #include "service/rpc/get_call.h"
 #include "service/rpc/status_conversion.h"
+#include "service/rpc/wait_call.h"
+#include "service/rpc/watch_call.h"
 #include "service/task/task_error.h"
+#include "service/tracker/wait_session.h"
+#include "service/tracker/watch_session.h"
 
 namespace taskwatch {
 namespace {
@@ -22,11 +26,47 @@ absl::Status DrainingError() {
   return MakeError(details, "this server is shutting down; call again, and another one will answer");
 }
 
+// Heartbeats can be asked for within these bounds: often enough for every proxy, seldom enough to cost nothing.
+constexpr absl::Duration kMinHeartbeatInterval = absl::Seconds(5);
+constexpr absl::Duration kMaxHeartbeatInterval = absl::Seconds(60);
+// The longest that one WaitTask call waits, and what it leaves of the caller's deadline for the answer's way back.
+constexpr absl::Duration kMaxWait = absl::Seconds(60);
+constexpr absl::Duration kMaxDeadlineMargin = absl::Seconds(1);
+constexpr double kDeadlineMarginShare = 0.1;
+
 // Ends a call that needs nothing but an answer.
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
+}
+
+// Ends a WatchTask call that was refused, without headers, and itself.
+class RefusedWatch final : public grpc::ServerWriteReactor<v1::WatchTaskResponse> {
+ public:
+  explicit RefusedWatch(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+absl::StatusOr<WatchSession::Options> ReadWatchRequest(const v1::WatchTaskRequest& request,
+                                                       const TaskService::Options& defaults) {
+  if (absl::Status status = ValidateTaskId(request.task_id()); !status.ok()) return status;
+  WatchSession::Options options;
+  options.task_id = request.task_id();
+  options.last_etag = request.last_etag();
+  options.max_age = defaults.max_stream_age;
+  options.heartbeat_interval = defaults.default_heartbeat_interval;
+  if (request.has_heartbeat_interval()) {
+    const absl::StatusOr<absl::Duration> interval = ReadDuration(request.heartbeat_interval(), "heartbeat_interval");
+    if (!interval.ok()) return interval.status();
+    options.heartbeat_interval = std::clamp(*interval, kMinHeartbeatInterval, kMaxHeartbeatInterval);
+  }
+  if (request.has_poll_interval()) {
+    const absl::StatusOr<absl::Duration> interval = ReadDuration(request.poll_interval(), "poll_interval");
+    if (!interval.ok()) return interval.status();
+    options.poll_interval = *interval;
+  }
+  return options;
 }
 
 absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
@@ -37,7 +77,7 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
 }  // namespace
 
 TaskService::TaskService(EventLoop* loop, TaskTracker* tracker, const SnapshotCache* cache, const Options& options)
-    : loop_(loop), tracker_(tracker), cache_(cache), options_(options) {}
+    : loop_(loop), tracker_(tracker), cache_(cache), options_(options), open_calls_(loop) {}
 
 grpc::ServerUnaryReactor* TaskService::GetTaskInfo(grpc::CallbackServerContext* context,
                                                    const v1::GetTaskInfoRequest* request,
@@ -60,6 +100,39 @@ grpc::ServerUnaryReactor* TaskService::GetTaskInfo(grpc::CallbackServerContext* 
   return call;
 }
 
-void TaskService::Drain() { draining_.store(true, std::memory_order_relaxed); }
+grpc::ServerWriteReactor<v1::WatchTaskResponse>* TaskService::WatchTask(grpc::CallbackServerContext* context,
+                                                                        const v1::WatchTaskRequest* request) {
+  absl::StatusOr<WatchSession::Options> options = ReadWatchRequest(*request, options_);
+  if (!options.ok()) return new RefusedWatch(options.status());
+  // Deletes itself when gRPC has no more use for it.
+  auto* const call = new WatchCall(loop_, tracker_, &open_calls_, context, *std::move(options));
+  call->Start();
+  return call;
+}
+
+grpc::ServerUnaryReactor* TaskService::WaitTask(grpc::CallbackServerContext* context,
+                                                const v1::WaitTaskRequest* request, v1::WaitTaskResponse* response) {
+  if (const absl::Status status = ValidateTaskId(request->task_id()); !status.ok()) return Answer(context, status);
+  WaitSession::Options options;
+  options.task_id = request->task_id();
+  options.last_etag = request->last_etag();
+  options.timeout = kMaxWait;
+  if (request->has_timeout()) {
+    const absl::StatusOr<absl::Duration> timeout = ReadDuration(request->timeout(), "timeout");
+    if (!timeout.ok()) return Answer(context, timeout.status());
+    options.timeout = std::min(*timeout, kMaxWait);
+  }
+  const absl::Duration left = DeadlineOf(*context) - loop_->Now();
+  options.timeout = std::min(options.timeout, left - std::min(kMaxDeadlineMargin, left * kDeadlineMarginShare));
+  // Deletes itself when gRPC has no more use for it.
+  auto* const call = new WaitCall(loop_, tracker_, &open_calls_, std::move(options), response);
+  call->Start();
+  return call;
+}
+
+void TaskService::Drain() {
+  draining_.store(true, std::memory_order_relaxed);
+  loop_->Post([this] { open_calls_.EndAll(DrainingError()); });
+}
 
 }  // namespace taskwatch

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
+#include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
@@ -22,6 +23,9 @@ class TaskService final : public v1::TaskService::CallbackService {
   struct Options {
     // For requests without `max_staleness`.
     absl::Duration default_max_staleness = absl::Seconds(1);
+    // For watches without `heartbeat_interval`.
+    absl::Duration default_heartbeat_interval = absl::Seconds(20);
+    absl::Duration max_stream_age = absl::Minutes(10);
   };
 
   // All must outlive the service, and the loop must run until the gRPC server has shut down: calls end on it.
@@ -30,7 +34,14 @@ class TaskService final : public v1::TaskService::CallbackService {
   grpc::ServerUnaryReactor* GetTaskInfo(grpc::CallbackServerContext* context, const v1::GetTaskInfoRequest* request,
                                         v1::GetTaskInfoResponse* response) override;
 
-  // Refuses new calls from now on with SERVER_DRAINING. Any thread.
+  grpc::ServerWriteReactor<v1::WatchTaskResponse>* WatchTask(grpc::CallbackServerContext* context,
+                                                             const v1::WatchTaskRequest* request) override;
+
+  grpc::ServerUnaryReactor* WaitTask(grpc::CallbackServerContext* context, const v1::WaitTaskRequest* request,
+                                     v1::WaitTaskResponse* response) override;
+
+  // Ends streams and waits with SERVER_DRAINING, after what they have still to deliver, and refuses new calls that way
+  // unless memory can answer them. Returns at once. Any thread.
   void Drain();
 
  private:
@@ -38,6 +49,7 @@ class TaskService final : public v1::TaskService::CallbackService {
   TaskTracker* const tracker_;
   const SnapshotCache* const cache_;
   const Options options_;
+  OpenCalls open_calls_;
   std::atomic<bool> draining_{false};
 };
 

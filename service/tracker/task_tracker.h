@@ -68,9 +68,10 @@ class TaskTracker {
   class Subscriber {
    public:
     virtual ~Subscriber() = default;
-    // The task is in this state now. If it has ended, so has the subscription. Neither blocks nor calls the tracker.
+    // The task is in this state now. If it has ended, so has the subscription. Must not block, nor
+    // change anything in the tracker.
     virtual void OnUpdate(const TaskSnapshotPtr& snapshot) = 0;
-    // The task cannot be watched any longer. The subscription has ended; no call follows.
+    // The task cannot be watched any longer. The subscription has ended; no call follows. The tracker may be called.
     virtual void OnError(const absl::Status& error) = 0;
   };
   using WatchId = uint64_t;
@@ -114,6 +115,9 @@ class TaskTracker {
   void Unwatch(absl::string_view task_id, WatchId id);
 
   PollState PollStateOf(absl::string_view task_id) const;
+
+  // A random number in [0, 1), from the seed.
+  double Jitter() { return std::uniform_real_distribution<double>(0.0, 1.0)(random_); }
 
   Stats stats() const;
 
@@ -179,7 +183,6 @@ class TaskTracker {
   // Starts or times the next fetch, or forgets the entry if nobody needs it. The entry may be gone afterwards.
   void Continue(Entry& entry);
   Waiters::iterator RemoveWaiter(Entry& entry, Waiters::iterator waiter);
-  double Jitter() { return std::uniform_real_distribution<double>(0.0, 1.0)(random_); }
 
   EventLoop* const loop_;
   TaskSource* const source_;

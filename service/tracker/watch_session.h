@@ -1,0 +1,112 @@
+// What one watcher of a task is sent, and when: the contract of WatchTask without its transport.
+#ifndef TASKWATCH_SERVICE_TRACKER_WATCH_SESSION_H_
+#define TASKWATCH_SERVICE_TRACKER_WATCH_SESSION_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "service/runtime/event_loop.h"
+#include "service/task/task_info.h"
+#include "service/tracker/task_tracker.h"
+
+namespace taskwatch {
+
+// Keeps one message in flight and one pending: to a slow reader only the latest state goes, never an older one, never
+// the same twice in a row, and the final one always, as the last. Ends the stream exactly once, whatever comes in which
+// order.
+//
+// Lives on the event loop's thread. Must not be destroyed before it has ended its stream.
+class WatchSession final : private TaskTracker::Subscriber {
+ public:
+  struct Heartbeat {
+    // Of the state told last; empty while none is known.
+    std::string etag;
+    // When it was last confirmed; unset while no state is known.
+    std::optional<absl::Time> observe_time;
+    absl::Time next_poll_time;
+    // OK unless the last poll failed.
+    absl::Status last_poll_error;
+  };
+
+  // The transport of one stream. After each Write the session waits for OnWritten; after Finish or WriteAndFinish it
+  // never touches the sink again, and the sink may destroy it once the call that it is in has returned.
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    virtual void Write(const TaskSnapshot& snapshot) = 0;
+    virtual void Write(const Heartbeat& heartbeat) = 0;
+    // The last message, and OK.
+    virtual void WriteAndFinish(const TaskSnapshot& snapshot) = 0;
+    virtual void Finish(const absl::Status& status) = 0;
+    // Breaks the stream off because a write does not come to its end; OnWritten(false) is to follow.
+    virtual void Abort() = 0;
+  };
+
+  struct Options {
+    std::string task_id;
+    // The state that the watcher knows already, or empty.
+    std::string last_etag;
+    std::optional<absl::Duration> poll_interval;
+    // The longest silence.
+    absl::Duration heartbeat_interval = absl::Seconds(20);
+    // After about this time the watcher is asked to come again, so that load spreads over the servers there are.
+    absl::Duration max_age = absl::Minutes(10);
+    // The longest that one write may take.
+    absl::Duration stall_timeout = absl::Seconds(30);
+  };
+
+  // All must outlive the session.
+  WatchSession(EventLoop* loop, TaskTracker* tracker, Sink* sink, Options options);
+  ~WatchSession() override;
+
+  // Subscribes and sends what is known. To be called once.
+  void Start();
+
+  // The write in flight has come to its end; `ok` is false if the stream is broken.
+  void OnWritten(bool ok);
+
+  // The watcher has gone.
+  void OnCancelled();
+
+  // Ends the stream with `status` after what is pending, or with the task's final state if that is pending.
+  void End(const absl::Status& status);
+
+ private:
+  void OnUpdate(const TaskSnapshotPtr& snapshot) override;
+  void OnError(const absl::Status& error) override;
+
+  // Sends what is next, if nothing is in flight.
+  void Pump();
+  void WriteHeartbeat();
+  void StartWrite();
+  void ArmTimer();
+  void OnTimer();
+  void Unsubscribe();
+  // Forgets the timers; the stream's end is the caller's next call to the sink.
+  void Close();
+
+  EventLoop* const loop_;
+  TaskTracker* const tracker_;
+  Sink* const sink_;
+  const Options options_;
+
+  TaskTracker::WatchId watch_id_ = 0;
+  // The etag that the watcher was told last, in flight included.
+  std::string told_etag_;
+  TaskSnapshotPtr pending_;
+  // Set when the stream is to end; it does as soon as nothing is in flight or pending.
+  std::optional<absl::Status> end_;
+  bool heartbeat_pending_ = false;
+  bool writing_ = false;
+  bool wrote_ = false;
+  bool ended_ = false;
+  EventLoop::TimerId timer_;
+  EventLoop::TimerId age_timer_;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_TRACKER_WATCH_SESSION_H_
