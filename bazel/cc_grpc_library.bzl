@@ -40,8 +40,8 @@ _generate_grpc = rule(
     attrs = {
         "mocks": attr.bool(),
         "proto": attr.label(mandatory = True, providers = [ProtoInfo]),
-        "_plugin": attr.label(default = "@com_github_grpc_grpc//:grpc_cpp_plugin", executable = True, cfg = "host", allow_single_file = True),
-        "_protoc": attr.label(default = "@com_google_protobuf//:protoc", executable = True, cfg = "host", allow_single_file = True),
+        "_plugin": attr.label(default = "@com_github_grpc_grpc//:grpc_cpp_plugin", executable = True, cfg = "exec", allow_single_file = True),
+        "_protoc": attr.label(default = "@com_google_protobuf//:protoc", executable = True, cfg = "exec", allow_single_file = True),
     },
 )
 

@@ -40,6 +40,7 @@ _ABSL = {
     "absl/types": {"optional": [], "span": [], "variant": []},
 }
 
+# buildifier: disable=unnamed-macro
 def taskwatch_dependencies():
     """Declares all external repositories; nothing of it reaches the network."""
     native.local_repository(name = "bazel_skylib", path = "/usr/share/bazel/tools/skylib")
