@@ -79,6 +79,8 @@ def taskwatch_dependencies():
         debian = "libcpp-httplib-dev libssl-dev",
     )
 
+    native.register_toolchains("//bazel/python:toolchain")
+
     node_modules(name = "npm", package_json = "//tests/interop:package.json")
 
 def _json(value):
