@@ -1,0 +1,44 @@
+#include "service/upstream/logged_task_source.h"
+
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace taskwatch {
+namespace {
+
+bool IsAboutTheTaskId(ErrorReason reason) {
+  return reason == ErrorReason::kInvalidTaskId || reason == ErrorReason::kUpstreamParamError ||
+         reason == ErrorReason::kTaskNotFound;
+}
+
+}  // namespace
+
+void LoggedTaskSource::Fetch(absl::string_view task_id, Done done) {
+  source_->Fetch(task_id, [this, alive = std::weak_ptr<bool>(alive_),
+                           done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
+    if (alive.expired()) return;
+    Notice(result.status());
+    done(std::move(result));
+  });
+}
+
+void LoggedTaskSource::Notice(const absl::Status& status) {
+  const ErrorDetails details = DetailsOf(status);
+  if (status.ok() || IsAboutTheTaskId(details.reason)) {
+    if (failures_ > 0) spdlog::info("upstream: answers again after {} failed calls", failures_);
+    failures_ = 0;
+    failing_ = ErrorReason::kNone;
+    return;
+  }
+  ++failures_;
+  if (details.reason == std::exchange(failing_, details.reason)) return;
+  spdlog::warn("upstream: {}: {} (http_status={} code={} request_id={})", std::string(ErrorReasonName(details.reason)),
+               std::string(status.message()), details.http_status, details.upstream_code, details.upstream_request_id);
+}
+
+}  // namespace taskwatch
