@@ -31,7 +31,7 @@ constexpr absl::Duration kMinRetryAfter = absl::Seconds(1);
 constexpr absl::Duration kMaxRetryAfter = absl::Minutes(5);
 
 constexpr size_t kMaxMessage = 200;
-constexpr size_t kMaxToken = 100;
+constexpr size_t kMaxIdentifier = 100;
 constexpr size_t kMaxScopes = 5;
 
 // What stands for the scopes in a row's advice.
@@ -150,14 +150,8 @@ struct Refusal {
   std::vector<std::string> scopes;
 };
 
-// `text` without `secret`, fit for a message. The secret goes first: a cut could leave a part of it.
-std::string Safe(absl::string_view text, absl::string_view secret, size_t max_bytes) {
-  if (secret.empty()) return PrintableExcerpt(text, max_bytes);
-  return PrintableExcerpt(absl::StrReplaceAll(text, {{secret, "(secret)"}}), max_bytes);
-}
-
 std::string TextOf(const JsonValue* value, absl::string_view secret, size_t max_bytes) {
-  return value == nullptr ? "" : Safe(value->text, secret, max_bytes);
+  return value == nullptr ? "" : PrintableExcerpt(value->text, max_bytes, secret);
 }
 
 Refusal ReadRefusal(absl::string_view body, absl::string_view secret) {
@@ -165,14 +159,15 @@ Refusal ReadRefusal(absl::string_view body, absl::string_view secret) {
   const absl::StatusOr<JsonValue> json = ParseJson(body);
   if (!json.ok()) return refusal;
   refusal.punishment = IsPunishment(*json);
-  refusal.code = TextOf(json->FindIgnoringCase("code"), secret, kMaxToken);
+  refusal.code = TextOf(json->FindIgnoringCase("code"), secret, kMaxIdentifier);
   refusal.message = TextOf(json->FindIgnoringCase("message"), secret, kMaxMessage);
-  refusal.request_id = TextOf(json->FindIgnoringCase("requestid"), secret, kMaxToken);
+  refusal.request_id = TextOf(json->FindIgnoringCase("requestid"), secret, kMaxIdentifier);
   const JsonValue* denied = json->FindIgnoringCase("accessdenieddetail");
   const JsonValue* scopes = denied == nullptr ? nullptr : denied->FindIgnoringCase("requiredScopes");
   if (scopes != nullptr) {
     for (const JsonValue& scope : scopes->members) {
-      if (refusal.scopes.size() < kMaxScopes) refusal.scopes.push_back(Safe(scope.text, secret, kMaxToken));
+      if (refusal.scopes.size() < kMaxScopes)
+        refusal.scopes.push_back(PrintableExcerpt(scope.text, kMaxIdentifier, secret));
     }
   }
   return refusal;
@@ -222,9 +217,17 @@ absl::Status ErrorOf(const HttpResponse& response, absl::string_view secret) {
   details.http_status = response.status;
   const std::string message = MessageOf(verdict, response.status, refusal);
   details.upstream_code = std::move(refusal.code);
-  details.upstream_request_id =
-      refusal.request_id.empty() ? Safe(response.request_id, secret, kMaxToken) : std::move(refusal.request_id);
+  details.upstream_request_id = refusal.request_id.empty()
+                                    ? PrintableExcerpt(response.request_id, kMaxIdentifier, secret)
+                                    : std::move(refusal.request_id);
   return MakeError(details, message);
+}
+
+absl::Status WithOrigin(const absl::Status& error, const HttpResponse& response, absl::string_view secret) {
+  ErrorDetails details = DetailsOf(error);
+  details.http_status = response.status;
+  details.upstream_request_id = PrintableExcerpt(response.request_id, kMaxIdentifier, secret);
+  return MakeError(details, error.message());
 }
 
 }  // namespace taskwatch

@@ -24,6 +24,9 @@ namespace taskwatch {
 // texts of the answer appear in the message, made printable and cut short. Pure.
 absl::Status ErrorOf(const HttpResponse& response, absl::string_view secret = "");
 
+// `error`, which was found in the body of `response`, with the HTTP status and the request id added to its details.
+absl::Status WithOrigin(const absl::Status& error, const HttpResponse& response, absl::string_view secret);
+
 }  // namespace taskwatch
 
 #endif  // TASKWATCH_SERVICE_UPSTREAM_ERROR_TABLE_H_

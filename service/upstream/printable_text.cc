@@ -3,7 +3,9 @@
 #include <array>
 #include <cstdint>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace taskwatch {
 namespace {
@@ -59,7 +61,11 @@ CodePoint FirstCodePoint(absl::string_view text) {
 
 }  // namespace
 
-std::string PrintableExcerpt(absl::string_view text, size_t max_bytes) {
+std::string PrintableExcerpt(absl::string_view text, size_t max_bytes, absl::string_view secret) {
+  if (!secret.empty() && absl::StrContains(text, secret)) {
+    // Before the cut, which could leave a part of it.
+    return PrintableExcerpt(absl::StrReplaceAll(text, {{secret, "(secret)"}}), max_bytes);
+  }
   std::string result;
   size_t position = 0;
   while (position < text.size()) {

@@ -13,7 +13,9 @@ namespace taskwatch {
 // what DingTalk explains itself in. Control characters, invisible ones, those that turn the direction of writing, and
 // what is not UTF-8 become \xNN; quotes and backslashes get a backslash, so that the result can stand in quotes. What
 // was cut off shows as "...". The escapes make it at most four times as long.
-std::string PrintableExcerpt(absl::string_view text, size_t max_bytes);
+//
+// Where `secret`, if there is one, stands in `text`, the result says "(secret)" and no part of it.
+std::string PrintableExcerpt(absl::string_view text, size_t max_bytes, absl::string_view secret = "");
 
 }  // namespace taskwatch
 

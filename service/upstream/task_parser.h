@@ -19,8 +19,9 @@ namespace taskwatch {
 // Anything else is an error of kUpstreamMalformedResponse, kTransient: another task's id, a status or a count that
 // cannot be one, a body that is not such an object, the refusal of a banned address (ban_page.h). Pure; never throws.
 // Of the body, a message repeats at most a wrong number or word, made printable and cut short, and never another task's
-// id.
-absl::StatusOr<TaskInfo> ParseTaskInfo(absl::string_view task_id, absl::string_view body);
+// id. `secret` is what the request carried, an access token: where the body repeats it, the message does not.
+absl::StatusOr<TaskInfo> ParseTaskInfo(absl::string_view task_id, absl::string_view body,
+                                       absl::string_view secret = "");
 
 }  // namespace taskwatch
 

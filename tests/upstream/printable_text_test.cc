@@ -35,6 +35,12 @@ TEST(PrintableText, IsPlainTextAndChineseAsItIsAndTheRestEscaped) {
   for (const Row& row : rows) EXPECT_EQ(PrintableExcerpt(row.text, 100), row.excerpt);
 }
 
+TEST(PrintableText, LeavesNoPartOfASecret) {
+  EXPECT_EQ(PrintableExcerpt("a canary, a canary", 100, "canary"), "a (secret), a (secret)");
+  EXPECT_EQ(PrintableExcerpt("xxxxcanary", 7, "canary"), "xxxx(se...");
+  EXPECT_EQ(PrintableExcerpt("abc", 100, ""), "abc");
+}
+
 TEST(PrintableText, CutsBetweenCharacters) {
   EXPECT_EQ(PrintableExcerpt("abcdef", 6), "abcdef");
   EXPECT_EQ(PrintableExcerpt("abcdef", 5), "abcde...");

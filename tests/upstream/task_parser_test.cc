@@ -197,6 +197,16 @@ TEST(TaskParser, SurvivesDeepNesting) {
   ExpectMalformed(absl::StrCat(R"({"status":1,"x":)", std::string(1'000'000, '['), std::string(1'000'000, ']'), "}"));
 }
 
+TEST(TaskParser, DoesNotRepeatTheTokenThatTheRequestCarried) {
+  const std::string token(60, 'k');
+  for (const char* field : {"status", "totalCount", "taskId"}) {
+    const std::string body = absl::StrCat(R"({"status":0,")", field, R"(":")", token, R"("})");
+    const absl::StatusOr<TaskInfo> info = ParseTaskInfo("abcd", body, token);
+    ASSERT_FALSE(info.ok());
+    EXPECT_FALSE(absl::StrContains(info.status().message(), "kkkk")) << info.status();
+  }
+}
+
 TEST(TaskParser, QuotesLittleOfALongWord) {
   const absl::StatusOr<TaskInfo> info =
       ParseTaskInfo("abcd", WithStatus(absl::StrCat("\"", std::string(10'000, 'x'), "\"")));
