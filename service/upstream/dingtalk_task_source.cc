@@ -1,0 +1,112 @@
+#include "service/upstream/dingtalk_task_source.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "service/task/task_error.h"
+#include "service/upstream/error_table.h"
+#include "service/upstream/natural_month.h"
+#include "service/upstream/task_parser.h"
+
+namespace taskwatch {
+namespace {
+
+absl::Status InvalidTaskId() {
+  ErrorDetails details;
+  details.reason = ErrorReason::kInvalidTaskId;
+  details.persistence = Persistence::kPermanent;
+  details.field = "task_id";
+  return MakeError(details, absl::StrCat("a task id is 1 to ", kMaxTaskIdLength, " letters, digits, '_' and '-'"));
+}
+
+// `rejection`, of a token that had just been renewed.
+absl::Status RejectedAgain(const absl::Status& rejection) {
+  return MakeError(DetailsOf(rejection),
+                   absl::StrCat("DingTalk also rejected a new access token; check that the token, "
+                                "or --app_key, is of the organisation whose tasks are asked for: ",
+                                rejection.message()));
+}
+
+// What `response` says about the task; `token` appears in no error.
+absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view task_id, absl::string_view token) {
+  if (absl::Status error = ErrorOf(response, token); !error.ok()) return error;
+  absl::StatusOr<TaskInfo> info = ParseTaskInfo(task_id, response.body, token);
+  if (!info.ok()) return WithOrigin(info.status(), response, token);
+  return info;
+}
+
+}  // namespace
+
+void DingTalkTaskSource::Fetch(absl::string_view task_id, Done done) {
+  auto attempt = std::make_shared<Attempt>();
+  attempt->task_id = std::string(task_id);
+  attempt->done = std::move(done);
+  if (!IsValidTaskId(task_id)) {
+    PostError(std::move(attempt), InvalidTaskId());
+    return;
+  }
+  GetToken(std::move(attempt));
+}
+
+void DingTalkTaskSource::GetToken(std::shared_ptr<Attempt> attempt) {
+  tokens_->GetToken([this, alive = std::weak_ptr<bool>(alive_),
+                     attempt = std::move(attempt)](absl::StatusOr<std::string> token) mutable {
+    if (alive.expired()) return;
+    if (token.ok()) {
+      Send(std::move(attempt), *std::move(token));
+    } else {
+      PostError(std::move(attempt), token.status());
+    }
+  });
+}
+
+void DingTalkTaskSource::Send(std::shared_ptr<Attempt> attempt, std::string token) {
+  HttpRequest request;
+  // A valid id needs no escaping.
+  request.path = absl::StrCat("/v2.0/doc/task/info/", attempt->task_id);
+  request.headers.emplace_back("x-acs-dingtalk-access-token", token);
+  request.timeout = options_.attempt_timeout;
+  http_->Send(std::move(request), [this, alive = std::weak_ptr<bool>(alive_), attempt = std::move(attempt),
+                                   token = std::move(token)](absl::StatusOr<HttpResponse> response) mutable {
+    if (!alive.expired()) OnAnswer(std::move(attempt), token, std::move(response));
+  });
+}
+
+void DingTalkTaskSource::OnAnswer(std::shared_ptr<Attempt> attempt, const std::string& token,
+                                  absl::StatusOr<HttpResponse> response) {
+  absl::StatusOr<TaskInfo> info =
+      response.ok() ? Read(*response, attempt->task_id, token) : absl::StatusOr<TaskInfo>(response.status());
+  if (info.ok()) {
+    attempt->done(std::move(info));
+    return;
+  }
+  absl::Status error = info.status();
+  if (DetailsOf(error).reason == ErrorReason::kUpstreamUnauthenticated) {
+    tokens_->Invalidate(token);
+    if (!attempt->token_was_rejected) {
+      attempt->token_was_rejected = true;
+      GetToken(std::move(attempt));
+      return;
+    }
+    error = RejectedAgain(error);
+  }
+  // `done` may destroy this; nothing is touched after it.
+  attempt->done(Completed(std::move(error)));
+}
+
+void DingTalkTaskSource::PostError(std::shared_ptr<Attempt> attempt, absl::Status error) {
+  loop_->Post([this, alive = std::weak_ptr<bool>(alive_), attempt = std::move(attempt), error = std::move(error)] {
+    if (!alive.expired()) attempt->done(Completed(error));
+  });
+}
+
+absl::Status DingTalkTaskSource::Completed(absl::Status error) const {
+  ErrorDetails details = DetailsOf(error);
+  if (details.reason != ErrorReason::kMonthlyQuotaExhausted || details.retry_after.has_value()) return error;
+  // Whole seconds, so that nobody comes back a moment too early.
+  details.retry_after = absl::Ceil(UntilNextMonth(loop_->Now()), absl::Seconds(1));
+  return MakeError(details, error.message());
+}
+
+}  // namespace taskwatch
