@@ -1,0 +1,24 @@
+#include "tests/dingtalk_standin/call_quota.h"
+
+namespace taskwatch::standin {
+
+bool RateLimit::Take(absl::Time now) {
+  if (limit_ <= 0) return true;
+  while (!taken_.empty() && taken_.front() <= now - absl::Seconds(1)) taken_.pop_front();
+  if (static_cast<int64_t>(taken_.size()) >= limit_) return false;
+  taken_.push_back(now);
+  return true;
+}
+
+bool MonthlyLimit::Take(absl::Time now) {
+  const absl::CivilMonth month(absl::ToCivilSecond(now, absl::FixedTimeZone(8 * 60 * 60)));
+  if (month != month_) {
+    month_ = month;
+    used_ = 0;
+  }
+  if (limit_ > 0 && used_ >= limit_) return false;
+  ++used_;
+  return true;
+}
+
+}  // namespace taskwatch::standin
