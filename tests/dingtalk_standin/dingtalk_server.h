@@ -44,7 +44,9 @@ class DingTalkServer {
   ~DingTalkServer() { Stop(); }
 
   // Ends every connection, also those that hang or drip, and returns when no call is being answered any more.
-  void Stop() { http_->Stop(); }
+  void Stop() {
+    if (http_ != nullptr) http_->Stop();
+  }
 
   int port() const { return http_->port(); }
 

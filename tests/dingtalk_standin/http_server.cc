@@ -148,6 +148,11 @@ class HttplibServer final : public HttpServer, private httplib::Server {
     set_keep_alive_timeout(absl::ToInt64Seconds(kIdleTimeout));
     set_payload_max_length(kMaxRequestBody);
     set_tcp_nodelay(true);
+    // Without httplib's SO_REUSEPORT, under which two servers would share one port unnoticed.
+    set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    });
 
     port_ = options.port;
     if (options.port == 0) port_ = bind_to_any_port(options.host);
