@@ -32,6 +32,14 @@ ABSL_FLAG(std::string, app_secret_file, "", "file with the app's secret; or set 
 ABSL_FLAG(std::string, corp_id, "", "the organisation's id: obtain tokens by /v1.0/oauth2/{corp_id}/token");
 ABSL_FLAG(absl::Duration, default_max_staleness, absl::Seconds(1),
           "how old an answer may be when the caller does not say");
+ABSL_FLAG(absl::Duration, min_poll_interval, absl::Seconds(1), "the shortest time between two polls of one task");
+ABSL_FLAG(absl::Duration, max_poll_interval, absl::Minutes(5), "the longest time between two polls of a watched task");
+ABSL_FLAG(absl::Duration, upstream_error_budget, absl::Minutes(2),
+          "how long DingTalk may fail, in ways that can pass, before a task's watches end with its error");
+ABSL_FLAG(absl::Duration, heartbeat_interval, absl::Seconds(20),
+          "the longest silence of a stream whose caller does not say; 5s to 60s");
+ABSL_FLAG(absl::Duration, max_stream_age, absl::Minutes(10), "after about this time a stream's caller must come again");
+ABSL_FLAG(size_t, max_watchers, 100'000, "streams and waits at a time");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(10), "how long calls may take to end after SIGTERM");
 ABSL_FLAG(size_t, cache_tasks, 100'000, "tasks whose last state is kept in memory");
 
@@ -161,6 +169,12 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.app_secret_file = absl::GetFlag(FLAGS_app_secret_file);
   config.corp_id = absl::GetFlag(FLAGS_corp_id);
   config.default_max_staleness = absl::GetFlag(FLAGS_default_max_staleness);
+  config.min_poll_interval = absl::GetFlag(FLAGS_min_poll_interval);
+  config.max_poll_interval = absl::GetFlag(FLAGS_max_poll_interval);
+  config.upstream_error_budget = absl::GetFlag(FLAGS_upstream_error_budget);
+  config.heartbeat_interval = absl::GetFlag(FLAGS_heartbeat_interval);
+  config.max_stream_age = absl::GetFlag(FLAGS_max_stream_age);
+  config.max_watchers = absl::GetFlag(FLAGS_max_watchers);
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   config.cache_tasks = absl::GetFlag(FLAGS_cache_tasks);
 
@@ -183,6 +197,17 @@ absl::StatusOr<Config> ConfigFromFlags() {
       ValidatePositive("upstream_timeout", config.upstream_timeout),
       config.default_max_staleness < absl::ZeroDuration() ? Wrong("default_max_staleness", "must not be negative")
                                                           : absl::OkStatus(),
+      ValidatePositive("min_poll_interval", config.min_poll_interval),
+      ValidatePositive("max_poll_interval", config.max_poll_interval),
+      config.min_poll_interval > config.max_poll_interval
+          ? Wrong("min_poll_interval", "must not be longer than --max_poll_interval")
+          : absl::OkStatus(),
+      ValidatePositive("upstream_error_budget", config.upstream_error_budget),
+      config.heartbeat_interval < absl::Seconds(5) || config.heartbeat_interval > absl::Seconds(60)
+          ? Wrong("heartbeat_interval", "must be from 5s to 60s")
+          : absl::OkStatus(),
+      ValidatePositive("max_stream_age", config.max_stream_age),
+      config.max_watchers == 0 ? Wrong("max_watchers", "must be at least 1") : absl::OkStatus(),
       ValidatePositive("drain_timeout", config.drain_timeout),
       config.cache_tasks == 0 ? Wrong("cache_tasks", "must be at least 1") : absl::OkStatus(),
   };

@@ -25,6 +25,12 @@ struct Config {
   std::string corp_id;
 
   absl::Duration default_max_staleness;
+  absl::Duration min_poll_interval;
+  absl::Duration max_poll_interval;
+  absl::Duration upstream_error_budget;
+  absl::Duration heartbeat_interval;
+  absl::Duration max_stream_age;
+  size_t max_watchers = 0;
   absl::Duration drain_timeout;
   size_t cache_tasks = 0;
 };

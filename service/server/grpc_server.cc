@@ -54,7 +54,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
     return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen,
                                                "'; is it host:port, of this machine, and is the port free?"));
   }
-  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), port));
+  std::string address = options.listen;
+  if (!is_unix) address = absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), std::move(address)));
 }
 
 GrpcServer::~GrpcServer() { server_->Shutdown(std::chrono::system_clock::now()); }

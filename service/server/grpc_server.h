@@ -34,8 +34,8 @@ class GrpcServer {
   // Breaks off what is still open.
   ~GrpcServer();
 
-  // The TCP port that it listens on; 0 for a Unix socket.
-  int port() const { return port_; }
+  // Where it listens: the address of the options, with the port that was picked if that was 0.
+  const std::string& address() const { return address_; }
 
   // Tells health checkers, the overall service ("") and each service by name, that no more calls should be sent.
   void StopServing();
@@ -45,10 +45,11 @@ class GrpcServer {
   void Shutdown(absl::Duration timeout);
 
  private:
-  GrpcServer(std::unique_ptr<grpc::Server> server, int port) : server_(std::move(server)), port_(port) {}
+  GrpcServer(std::unique_ptr<grpc::Server> server, std::string address)
+      : server_(std::move(server)), address_(std::move(address)) {}
 
   const std::unique_ptr<grpc::Server> server_;
-  const int port_;
+  const std::string address_;
 };
 
 }  // namespace taskwatch
