@@ -1,6 +1,7 @@
 #include "service/upstream/file_access_token.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
