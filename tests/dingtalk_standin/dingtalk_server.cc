@@ -49,39 +49,37 @@ absl::StatusOr<std::unique_ptr<DingTalkServer>> DingTalkServer::Start(Options op
 }
 
 void DingTalkServer::WithModel(absl::FunctionRef<void(DingTalkModel& model, absl::Time now)> use) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   use(model_, absl::Now());
 }
 
 void DingTalkServer::AwaitCalls(Api api, int64_t count) {
-  const auto reached = [this, api, count]()
-                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return model_.counts().of(api) >= count; };
-  absl::MutexLock lock(&mutex_, absl::Condition(&reached));
+  std::unique_lock<std::mutex> lock(mutex_);
+  call_handled_.wait(lock, [&] { return model_.counts().of(api) >= count; });
 }
 
 Answer DingTalkServer::Handle(const Request& request) {
   if (absl::StartsWith(request.path, "/control/")) return Control(request);
-  absl::MutexLock lock(&mutex_);
-  return model_.Handle(request, absl::Now());
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Answer answer = model_.Handle(request, absl::Now());
+  call_handled_.notify_all();
+  return answer;
 }
 
 Answer DingTalkServer::Control(const Request& request) {
   const std::string what = absl::StrCat(request.method, " ", request.path);
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   const absl::Time now = absl::Now();
   if (what == "POST /control/faults") {
-    return ForEach(FaultsFromJson(request.body),
-                   [this](Fault fault) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { model_.InjectFault(std::move(fault)); });
+    return ForEach(FaultsFromJson(request.body), [this](Fault fault) { model_.InjectFault(std::move(fault)); });
   }
   if (what == "POST /control/tasks") {
-    return ForEach(TasksFromJson(request.body), [this, now](NamedTask task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      model_.AddTask(task.task_id, task.plan, now);
-    });
+    return ForEach(TasksFromJson(request.body),
+                   [this, now](NamedTask task) { model_.AddTask(task.task_id, task.plan, now); });
   }
   if (what == "POST /control/tokens") {
-    return ForEach(TokensFromJson(request.body), [this, now](NewToken token) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      model_.AddToken(token.token, now + token.lifetime);
-    });
+    return ForEach(TokensFromJson(request.body),
+                   [this, now](NewToken token) { model_.AddToken(token.token, now + token.lifetime); });
   }
   if (what == "GET /control/calls") return JsonAnswer(200, CallsToJson(model_, start_));
   if (what == "DELETE /control/faults") {

@@ -6,16 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
 #include "tests/dingtalk_standin/connection.h"
@@ -29,32 +28,34 @@ constexpr size_t kMaxRequestBody = size_t{1} << 20;
 // The only route: what matters is the path as it was sent, and httplib matches the decoded one.
 constexpr char kEveryPath[] = "/";
 
-// The sockets that are open, so that they can be ended from outside.
+// The sockets that are open, so that they can be ended from outside. Its lock is the standard library's because TSan
+// sees nothing of those in a prebuilt Abseil.
 class OpenSockets {
  public:
   // False if all are to end.
   bool Add(int socket) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     if (!ending_) sockets_.insert(socket);
     return !ending_;
   }
 
   // To be called before the socket is closed: its number may then belong to somebody else.
   void Remove(int socket) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     sockets_.erase(socket);
   }
 
   void EndAll() {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     ending_ = true;
     for (const int socket : sockets_) shutdown(socket, SHUT_RDWR);
   }
 
  private:
-  absl::Mutex mutex_;
-  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
-  std::set<int> sockets_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  // Guarded by mutex_, both.
+  bool ending_ = false;
+  std::set<int> sockets_;
 };
 
 // The connection that this thread serves. httplib's handlers are not told, but run on the thread that called
@@ -160,14 +161,14 @@ class HttplibServer final : public HttpServer, private httplib::Server {
       return absl::UnavailableError(absl::StrCat("cannot listen on ", options.host, ":", options.port));
     }
     // stop() does nothing before httplib has set itself running, which it has when it asks for its threads.
-    absl::Notification running;
-    new_task_queue = [&running, threads = options.threads] {
+    const auto running = std::make_shared<std::promise<void>>();
+    new_task_queue = [running, threads = options.threads] {
       auto* queue = new httplib::ThreadPool(threads);
-      running.Notify();
+      running->set_value();
       return queue;
     };
     listener_ = std::thread([this] { listen_after_bind(); });
-    running.WaitForNotification();
+    running->get_future().wait();
     return absl::OkStatus();
   }
 
