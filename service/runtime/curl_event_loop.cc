@@ -1,8 +1,13 @@
 #include "service/runtime/curl_event_loop.h"
 
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 
 namespace taskwatch {
 namespace {
@@ -24,7 +29,19 @@ CURLM* NewMulti() {
 
 }  // namespace
 
-CurlEventLoop::CurlEventLoop(const Options& options) : multi_(NewMulti()) {
+CurlEventLoop::Descriptor::~Descriptor() { close(fd_); }
+
+CurlEventLoop::CurlEventLoop(const Options& options)
+    : epoll_(epoll_create1(EPOLL_CLOEXEC)), wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), multi_(NewMulti()) {
+  epoll_event wakeup = {};
+  wakeup.events = EPOLLIN;
+  wakeup.data.fd = wakeup_.get();
+  // Only a process without descriptors or memory left fails here, and it cannot serve anyone.
+  if (multi_ == nullptr || epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &wakeup) != 0) std::abort();
+  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &CurlEventLoop::OnSocket);
+  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &CurlEventLoop::OnCurlTimeout);
+  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, options.max_connections);
   curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, options.max_connections);
   curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, options.max_connections);
@@ -38,8 +55,7 @@ void CurlEventLoop::Run() {
   while (!stopping_.load(std::memory_order_acquire)) {
     RunPosted();
     RunDueTimers();
-    int running = 0;
-    curl_multi_perform(multi_.get(), &running);
+    RunCurlTimeout();
     FinishTransfers();
     Poll();
   }
@@ -47,7 +63,13 @@ void CurlEventLoop::Run() {
 
 void CurlEventLoop::Stop() {
   stopping_.store(true, std::memory_order_release);
-  curl_multi_wakeup(multi_.get());
+  Wake();
+}
+
+void CurlEventLoop::Wake() {
+  const uint64_t one = 1;
+  // Fails only if the counter is full, and then the loop is awake anyhow.
+  static_cast<void>(write(wakeup_.get(), &one, sizeof(one)) == sizeof(one));
 }
 
 void CurlEventLoop::Post(Callback callback) {
@@ -57,7 +79,7 @@ void CurlEventLoop::Post(Callback callback) {
     posted_.push_back(std::move(callback));
     wake = std::exchange(asleep_, false);
   }
-  if (wake) curl_multi_wakeup(multi_.get());
+  if (wake) Wake();
 }
 
 EventLoop::TimerId CurlEventLoop::RunAfter(absl::Duration delay, Callback callback) {
@@ -126,9 +148,18 @@ void CurlEventLoop::FinishTransfers() {
   }
 }
 
+void CurlEventLoop::RunCurlTimeout() {
+  if (curl_due_ == absl::InfiniteDuration() || curl_due_ > MonotonicNow()) return;
+  curl_due_ = absl::InfiniteDuration();
+  int running = 0;
+  curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
 void CurlEventLoop::Poll() {
+  absl::Duration due = curl_due_;
+  if (!timers_.empty()) due = std::min(due, timers_.begin()->first.first);
   absl::Duration sleep = kLongestSleep;
-  if (!timers_.empty()) sleep = std::clamp(timers_.begin()->first.first - MonotonicNow(), absl::ZeroDuration(), sleep);
+  if (due != absl::InfiniteDuration()) sleep = std::clamp(due - MonotonicNow(), absl::ZeroDuration(), sleep);
   {
     absl::MutexLock lock(&mutex_);
     if (!posted_.empty()) {
@@ -139,7 +170,46 @@ void CurlEventLoop::Poll() {
   }
   // Rounded up: waking before the timer is due would spin through the rest of the millisecond.
   const absl::Duration milliseconds = absl::Ceil(sleep, absl::Milliseconds(1));
-  curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(milliseconds)), nullptr);
+  std::array<epoll_event, 64> events;
+  const int ready = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                               static_cast<int>(absl::ToInt64Milliseconds(milliseconds)));
+  for (int i = 0; i < ready; ++i) {
+    const int socket = events[i].data.fd;
+    if (socket == wakeup_.get()) {
+      uint64_t count = 0;
+      static_cast<void>(read(wakeup_.get(), &count, sizeof(count)) == sizeof(count));
+      continue;
+    }
+    int mask = 0;
+    if ((events[i].events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
+    if ((events[i].events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
+    if ((events[i].events & (EPOLLERR | EPOLLHUP)) != 0) mask |= CURL_CSELECT_ERR;
+    int running = 0;
+    curl_multi_socket_action(multi_.get(), socket, mask, &running);
+  }
+  FinishTransfers();
+}
+
+int CurlEventLoop::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void* known) {
+  auto* const loop = static_cast<CurlEventLoop*>(self);
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(loop->epoll_.get(), EPOLL_CTL_DEL, socket, nullptr);
+    return 0;
+  }
+  epoll_event event = {};
+  event.data.fd = socket;
+  if (what != CURL_POLL_OUT) event.events |= EPOLLIN;
+  if (what != CURL_POLL_IN) event.events |= EPOLLOUT;
+  // libcurl hands back whatever was assigned to a socket that it has told us of before.
+  epoll_ctl(loop->epoll_.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event);
+  if (known == nullptr) curl_multi_assign(loop->multi_.get(), socket, self);
+  return 0;
+}
+
+int CurlEventLoop::OnCurlTimeout(CURLM*, long milliseconds, void* self) {
+  static_cast<CurlEventLoop*>(self)->curl_due_ =
+      milliseconds < 0 ? absl::InfiniteDuration() : MonotonicNow() + absl::Milliseconds(milliseconds);
+  return 0;
 }
 
 }  // namespace taskwatch

@@ -1,4 +1,4 @@
-// The production event loop: it sleeps in curl_multi_poll, and so wakes for transfers, timers and posted work alike.
+// The production event loop: it sleeps in epoll, and wakes for libcurl's sockets, timers and posted work alike.
 #ifndef TASKWATCH_SERVICE_RUNTIME_CURL_EVENT_LOOP_H_
 #define TASKWATCH_SERVICE_RUNTIME_CURL_EVENT_LOOP_H_
 
@@ -20,6 +20,9 @@
 
 namespace taskwatch {
 
+// libcurl is driven by its socket interface (curl_multi_socket_action): a wake-up costs what the sockets with news
+// cost, not what all the transfers under way do, as curl_multi_perform would.
+//
 // Whoever calls Run is the loop's thread until Run returns. Give it a thread of its own: libcurl's resolver can block
 // for moments. Before Run and after it, the loop thread's methods belong to the thread that owns the loop.
 class CurlEventLoop final : public EventLoop {
@@ -59,15 +62,37 @@ class CurlEventLoop final : public EventLoop {
   struct MultiDeleter {
     void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
   };
+  // An open file descriptor.
+  class Descriptor {
+   public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    ~Descriptor();
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return fd_; }
 
+   private:
+    const int fd_;
+  };
+
+  static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
+  static int OnCurlTimeout(CURLM* multi, long milliseconds, void* self);
+
+  void Wake();
   void RunPosted();
   void RunDueTimers();
+  // Lets libcurl do what is due by its own timeout.
+  void RunCurlTimeout();
   void FinishTransfers();
-  // Sleeps until there is something to do.
+  // Sleeps until there is something to do, and lets libcurl work on the sockets that have news.
   void Poll();
 
+  const Descriptor epoll_;
+  const Descriptor wakeup_;
   const std::unique_ptr<CURLM, MultiDeleter> multi_;
   std::atomic<bool> stopping_{false};
+  // On the monotonic clock; when libcurl wants to be called even if no socket has news.
+  absl::Duration curl_due_ = absl::InfiniteDuration();
 
   absl::Mutex mutex_;
   std::vector<Callback> posted_ ABSL_GUARDED_BY(mutex_);
