@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 #include "service/config.h"
@@ -114,6 +115,8 @@ int Serve(const Config& config, const sigset_t& signals) {
 }
 
 int Main(int argc, char** argv) {
+  // Debian builds Abseil with its search for lock cycles switched on, which every lock pays for.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   ParseFlags(argc, argv);
   const absl::StatusOr<Config> config = ConfigFromFlags();
   if (!config.ok()) return Refuse(config.status());

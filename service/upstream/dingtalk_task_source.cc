@@ -30,10 +30,12 @@ absl::Status RejectedAgain(const absl::Status& rejection) {
 
 // What `response` says about the task; `token` appears in no error.
 absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view task_id, absl::string_view token) {
+  absl::StatusOr<TaskInfo> info = absl::UnknownError("no task is looked for in an error");
+  if (response.status == 200) info = ParseTaskInfo(task_id, response.body, token);
+  // A task is never an error, so that its body need not be parsed a second time to see that.
+  if (info.ok()) return info;
   if (absl::Status error = ErrorOf(response, token); !error.ok()) return error;
-  absl::StatusOr<TaskInfo> info = ParseTaskInfo(task_id, response.body, token);
-  if (!info.ok()) return WithOrigin(info.status(), response, token);
-  return info;
+  return WithOrigin(info.status(), response, token);
 }
 
 }  // namespace

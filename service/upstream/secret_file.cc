@@ -21,6 +21,9 @@ namespace {
 // Room for the longest secret and white space around it.
 constexpr size_t kMaxFileSize = 2 * kMaxSecretLength;
 
+// Longer than any file system's tick.
+constexpr absl::Duration kSettleTime = absl::Seconds(3);
+
 class FileDescriptor {
  public:
   explicit FileDescriptor(int fd) : fd_(fd) {}
@@ -50,21 +53,30 @@ absl::Status CannotRead(absl::string_view path) {
 
 bool SecretFile::Same(const Identity& a, const Identity& b) {
   const auto tie = [](const Identity& i) {
-    return std::tie(i.device, i.inode, i.size, i.modified.tv_sec, i.modified.tv_nsec);
+    return std::tie(i.device, i.inode, i.size, i.modified.tv_sec, i.modified.tv_nsec, i.changed.tv_sec,
+                    i.changed.tv_nsec);
   };
   return tie(a) == tie(b);
 }
 
+SecretFile::Identity SecretFile::IdentityOf(const struct stat& attributes) {
+  return {attributes.st_dev, attributes.st_ino, attributes.st_size, attributes.st_mtim, attributes.st_ctim};
+}
+
 absl::StatusOr<Secret> SecretFile::Read() {
+  struct stat attributes;
+  // A token is asked for with every call, and opening the file would be the dearest part of it.
+  if (settled_ && stat(path_.c_str(), &attributes) == 0 && Same(*read_from_, IdentityOf(attributes))) return secret_;
+  settled_ = false;
   // Non-blocking, so that a pipe of that name cannot hold up the loop.
   const FileDescriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat attributes;
   if (file.get() < 0 || fstat(file.get(), &attributes) != 0) return CannotRead(path_);
   if (!S_ISREG(attributes.st_mode)) return Unusable(path_, "it is not a regular file");
-  const Identity identity = {attributes.st_dev, attributes.st_ino, attributes.st_size, attributes.st_mtim};
+  const Identity identity = IdentityOf(attributes);
+  // Two changes within one tick of the file system's clock look like one: a file that has just changed is read again
+  // next time, or the second change would be missed for good.
+  const bool settled = now_() - absl::TimeFromTimespec(identity.changed) > kSettleTime;
 
-  // Read every time: two changes within one tick of the file system's clock look like one, and the second would be
-  // missed for good.
   std::string content(kMaxFileSize + 1, '\0');
   size_t size = 0;
   while (size < content.size()) {
@@ -81,6 +93,7 @@ absl::StatusOr<Secret> SecretFile::Read() {
   const bool changed = !read_from_.has_value() || !Same(*read_from_, identity) || secret_.value != *value;
   if (changed) secret_ = {*std::move(value), secret_.version + 1};
   read_from_ = identity;
+  settled_ = settled;
   return secret_;
 }
 

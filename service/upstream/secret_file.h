@@ -2,15 +2,19 @@
 #ifndef TASKWATCH_SERVICE_UPSTREAM_SECRET_FILE_H_
 #define TASKWATCH_SERVICE_UPSTREAM_SECRET_FILE_H_
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace taskwatch {
 
@@ -24,7 +28,9 @@ struct Secret {
 // for local files only.
 class SecretFile {
  public:
-  explicit SecretFile(std::string path) : path_(std::move(path)) {}
+  // `now` tells the wall-clock time.
+  explicit SecretFile(std::string path, std::function<absl::Time()> now = absl::Now)
+      : path_(std::move(path)), now_(std::move(now)) {}
 
   // The secret that the file holds now. Its version grows with the file's inode, time of change, size or content;
   // symbolic links are followed, so that one which is switched over counts as a change. The errors are of
@@ -41,12 +47,17 @@ class SecretFile {
     ino_t inode;
     off_t size;
     timespec modified;
+    timespec changed;
   };
 
   static bool Same(const Identity& a, const Identity& b);
+  static Identity IdentityOf(const struct stat& attributes);
 
   const std::string path_;
+  const std::function<absl::Time()> now_;
   std::optional<Identity> read_from_;
+  // Whether the file had been left alone for a while when it was read, so that any later change shows in its identity.
+  bool settled_ = false;
   Secret secret_;
 };
 

@@ -75,6 +75,18 @@ TEST(SecretFile, NoticesASecondChangeWithinTheSameTickOfTheClock) {
   EXPECT_GT(secret->version, version);
 }
 
+TEST(SecretFile, NoticesAChangeOfAFileThatWasLeftAloneForLong) {
+  SecretPath path;
+  path.Write("s3cret-1");
+  SecretFile file(path.path(), [] { return absl::Now() + absl::Hours(1); });
+  const uint64_t version = file.Read()->version;
+  EXPECT_EQ(file.Read()->version, version);
+  path.Write("s3cret-2");
+  const absl::StatusOr<Secret> secret = file.Read();
+  EXPECT_EQ(secret->value, "s3cret-2");
+  EXPECT_GT(secret->version, version);
+}
+
 TEST(SecretFile, FollowsALinkThatIsSwitchedOver) {
   SecretPath path;
   const std::string first = path.path() + ".1";
