@@ -287,11 +287,14 @@ def main():
     parser.add_argument("--nginx", default="/usr/sbin/nginx")
     parser.add_argument("--taskwatchd_flags", default="", help="flags that switch the quota off")
     parser.add_argument("--smoke", action="store_true", help="tiny counts: whether it works, not how fast")
+    parser.add_argument("--rounds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--streams", type=int, nargs="+", default=[10000, 50000], help="watchers")
     parser.add_argument("--only", default="", help="one of unary, watchers, start_up")
     parser.add_argument("--json", default="", help="a file for the figures")
     options = parser.parse_args()
-    options.rounds, options.calls, options.changes = (1, 200, 2) if options.smoke else (5, 40000, 20)
-    options.streams = [20] if options.smoke else [10000, 50000]
+    options.calls, options.changes = (200, 2) if options.smoke else (40000, 20)
+    if options.smoke:
+        options.rounds, options.streams = 1, [20]
     options.idle_seconds = 0.2 if options.smoke else 4
 
     with tempfile.TemporaryDirectory() as directory:
