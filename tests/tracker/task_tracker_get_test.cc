@@ -10,34 +10,10 @@
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
 #include "tests/fakes/fake_task_source.h"
+#include "tests/fakes/sample_tasks.h"
 
 namespace taskwatch {
 namespace {
-
-TaskInfo Running(int done_items) {
-  TaskInfo info;
-  info.state = TaskState::kRunning;
-  info.upstream_status = 0;
-  info.total_count = 10;
-  info.succeeded_count = done_items;
-  return info;
-}
-
-TaskInfo Succeeded() {
-  TaskInfo info;
-  info.state = TaskState::kSucceeded;
-  info.upstream_status = 1;
-  return info;
-}
-
-absl::Status Error(ErrorReason reason, Persistence persistence,
-                   std::optional<absl::Duration> retry_after = std::nullopt) {
-  ErrorDetails details;
-  details.reason = reason;
-  details.persistence = persistence;
-  details.retry_after = retry_after;
-  return MakeError(details, "as the test wishes");
-}
 
 class TaskTrackerGet : public testing::Test {
  protected:

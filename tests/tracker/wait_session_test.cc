@@ -1,0 +1,220 @@
+#include "service/tracker/wait_session.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "service/runtime/simulated_loop.h"
+#include "service/task/task_error.h"
+#include "service/task/task_info.h"
+#include "service/tracker/snapshot_cache.h"
+#include "service/tracker/task_tracker.h"
+#include "tests/fakes/fake_task_source.h"
+#include "tests/fakes/sample_tasks.h"
+
+namespace taskwatch {
+namespace {
+
+class WaitSessionTest : public testing::Test {
+ protected:
+  void Start(absl::Duration timeout = absl::Minutes(1), std::string last_etag = "") {
+    NewSession(timeout, std::move(last_etag));
+    session_->Start();
+  }
+  void NewSession(absl::Duration timeout = absl::Minutes(1), std::string last_etag = "") {
+    WaitSession::Options options;
+    options.task_id = "abcd";
+    options.timeout = timeout;
+    options.last_etag = std::move(last_etag);
+    session_ = std::make_unique<WaitSession>(&loop_, &tracker_, options, [this](auto answer) {
+      EXPECT_FALSE(answer_.has_value()) << "answered twice";
+      answer_ = std::move(answer);
+    });
+  }
+
+  // Has the tracker learn `answer` now, and lets that have its effects.
+  void Observe(absl::StatusOr<TaskInfo> answer) {
+    if (source_.in_flight() == 0) {
+      tracker_.Get("abcd", absl::ZeroDuration(), absl::InfiniteFuture(), [](const auto&) {});
+    }
+    source_.Answer(std::move(answer));
+    loop_.RunFor(absl::ZeroDuration());
+  }
+
+  static std::string EtagOfRunning(int done_items) {
+    TaskInfo info = Running(done_items);
+    info.task_id = "abcd";
+    return EtagOf(info);
+  }
+
+  // The items done by the answer, which must be there and not an error.
+  int64_t AnsweredItems() const {
+    if (!answer_.has_value() || !answer_->ok()) return -1;
+    return (**answer_)->info.succeeded_count.value_or(-1);
+  }
+  absl::Status AnsweredError() const { return answer_.has_value() ? answer_->status() : absl::OkStatus(); }
+
+  void ExpectNothingLeft() {
+    EXPECT_EQ(tracker_.stats().watchers, 0u);
+    EXPECT_EQ(tracker_.stats().entries, source_.in_flight());
+    EXPECT_EQ(loop_.TimerCount(), 0u);
+  }
+
+  SimulatedLoop loop_;
+  FakeTaskSource source_;
+  SnapshotCache cache_{1000};
+  TaskTracker tracker_{&loop_, &source_, &cache_, TaskTracker::Options{}};
+  std::optional<absl::StatusOr<TaskSnapshotPtr>> answer_;
+  std::unique_ptr<WaitSession> session_;
+};
+
+TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskHasEnded) {
+  Observe(Succeeded());
+  Start();
+  ASSERT_TRUE(answer_.has_value() && answer_->ok());
+  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskHasEndedEvenIfTheLastEtagMatches) {
+  Observe(Succeeded());
+  Start(absl::Minutes(1), cache_.Find("abcd")->etag);
+  ASSERT_TRUE(answer_.has_value() && answer_->ok());
+  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+}
+
+TEST_F(WaitSessionTest, AnswersWhenTheTaskEnds) {
+  Start();
+  Observe(Running(3));
+  EXPECT_FALSE(answer_.has_value());
+  Observe(Succeeded());
+  ASSERT_TRUE(answer_.has_value() && answer_->ok());
+  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersAtOnceWhenTheStateIsNotTheOneKnown) {
+  Observe(Running(3));
+  Start(absl::Minutes(1), EtagOfRunning(2));
+  EXPECT_EQ(AnsweredItems(), 3);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersWhenTheStateIsNoLongerTheOneKnown) {
+  Observe(Running(3));
+  Start(absl::Minutes(1), EtagOfRunning(3));
+  EXPECT_FALSE(answer_.has_value());
+  Observe(Running(4));
+  EXPECT_EQ(AnsweredItems(), 4);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersWithTheLatestStateWhenTheTimeIsUp) {
+  Start(absl::Seconds(30));
+  Observe(Running(3));
+  loop_.RunFor(absl::Milliseconds(500));
+  Observe(Running(4));
+  while (!answer_.has_value() && loop_.Elapsed() < absl::Hours(1)) {
+    loop_.RunFor(absl::Milliseconds(100));
+    if (source_.in_flight() > 0) source_.Answer(Running(4));
+  }
+  EXPECT_EQ(AnsweredItems(), 4);
+  EXPECT_EQ(loop_.Elapsed(), absl::Seconds(30));
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersWithTheLatestStateWhenTheTimeIsUpWhilePollsFail) {
+  Start(absl::Seconds(30));
+  Observe(Running(3));
+  Observe(Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5)));
+  loop_.RunFor(absl::Seconds(30));
+  EXPECT_EQ(AnsweredItems(), 3);
+}
+
+TEST_F(WaitSessionTest, TellsWhyNothingIsKnownWhenTheTimeIsUp) {
+  Start(absl::Seconds(30));
+  const absl::Status error = Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5));
+  Observe(error);
+  EXPECT_FALSE(answer_.has_value());
+  loop_.RunFor(absl::Seconds(30));
+  EXPECT_EQ(AnsweredError(), error);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, MissesItsDeadlineOnlyWhenTheUpstreamHasNotAnsweredAtAll) {
+  Start(absl::Seconds(30));
+  loop_.RunFor(absl::Seconds(30));
+  EXPECT_EQ(AnsweredError().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(tracker_.stats().watchers, 0u);
+}
+
+TEST_F(WaitSessionTest, AnswersAtOnceWhenThereIsNoTimeAtAll) {
+  Observe(Running(3));
+  Start(absl::ZeroDuration());
+  loop_.RunFor(absl::ZeroDuration());
+  EXPECT_EQ(AnsweredItems(), 3);
+}
+
+TEST_F(WaitSessionTest, AnswersWithAPermanentError) {
+  Start();
+  const absl::Status error = Error(ErrorReason::kTaskNotFound, Persistence::kPermanent);
+  Observe(error);
+  EXPECT_EQ(AnsweredError(), error);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskIdWasRefusedAMomentAgo) {
+  const absl::Status error = Error(ErrorReason::kTaskNotFound, Persistence::kPermanent);
+  Observe(error);
+  Start();
+  EXPECT_EQ(AnsweredError(), error);
+}
+
+TEST_F(WaitSessionTest, EndsWithTheStatusGivenWhenNothingHasCome) {
+  Start();
+  session_->End(absl::CancelledError("the caller has gone"));
+  EXPECT_EQ(AnsweredError().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(tracker_.stats().watchers, 0u);
+  EXPECT_EQ(loop_.TimerCount(), 0u);
+}
+
+TEST_F(WaitSessionTest, AnswersWithWhatHasJustComeWhenItIsEnded) {
+  Start();
+  source_.Answer(Succeeded());
+  EXPECT_FALSE(answer_.has_value()) << "the tracker is being called";
+  session_->End(absl::CancelledError("the caller has gone"));
+  EXPECT_TRUE(answer_.has_value() && answer_->ok());
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersOnceWhateverComesAfter) {
+  Start();
+  Observe(Succeeded());
+  session_->End(absl::CancelledError("the caller has gone"));
+  loop_.RunFor(absl::Hours(1));
+  EXPECT_TRUE(answer_.has_value() && answer_->ok());
+}
+
+TEST_F(WaitSessionTest, EndsBeforeItHasBegun) {
+  NewSession();
+  session_->End(absl::CancelledError("the caller has gone"));
+  EXPECT_EQ(AnsweredError().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(WaitSessionTest, LeavesNothingBehindWhenItIsDestroyedUnanswered) {
+  Start();
+  session_.reset();
+  EXPECT_FALSE(answer_.has_value());
+  source_.Answer(Running(3));
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace taskwatch
