@@ -93,7 +93,9 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
   const WatchId id = ++last_id_;
   entry.watchers[id] = Watcher{subscriber, poll_interval, entry.version};
   ++watchers_;
-  if (entry.watchers.size() == 1 || poll_interval.has_value()) PlanNextPoll(entry);
+  // After an error a wish does not count, and newcomers must not put off the next attempt, nor bring it forward.
+  const bool wish_counts = poll_interval.has_value() && entry.consecutive_errors == 0;
+  if (entry.watchers.size() == 1 || wish_counts) PlanNextPoll(entry);
   WatchStart start{id, entry.snapshot};
   Continue(entry);
   return start;

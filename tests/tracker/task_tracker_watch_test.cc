@@ -371,6 +371,17 @@ TEST_F(TaskTrackerWatch, OutlastsAPauseAndTellsOfIt) {
   EXPECT_THAT(watcher->errors, IsEmpty());
 }
 
+TEST_F(TaskTrackerWatch, LetsNewcomersPutOffNoPoll) {
+  Watch();
+  source_.Answer(Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5)));
+  const absl::Time end = tracker_.PollStateOf("abcd").next_poll_time;
+  for (int minute = 0; minute < 4; ++minute) {
+    loop_.RunFor(absl::Minutes(1));
+    Watch(absl::Seconds(1));
+    EXPECT_EQ(tracker_.PollStateOf("abcd").next_poll_time, end) << "a watcher came with a wish and moved the pause";
+  }
+}
+
 TEST_F(TaskTrackerWatch, PollsAsOftenAsTheMostEagerOfItsWatchersWishes) {
   Watch(absl::Seconds(30));
   source_.Answer(Running(3));
