@@ -156,6 +156,7 @@ void TaskTracker::OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result) {
   entry.fetching = false;
   if (result.ok()) {
     entry.consecutive_errors = 0;
+    entry.transient_since = absl::InfiniteFuture();
     entry.last_error = absl::OkStatus();
     entry.next_retry_time = absl::InfinitePast();
     Observe(entry, *std::move(result));
@@ -206,15 +207,16 @@ void TaskTracker::AnswerWaiters(Entry& entry, Calls& calls) {
 void TaskTracker::OnFetchError(Entry& entry, const absl::Status& error, Calls& calls) {
   const absl::Time now = loop_->Now();
   const ErrorDetails details = DetailsOf(error);
-  if (entry.consecutive_errors++ == 0) entry.first_error_time = now;
+  ++entry.consecutive_errors;
   entry.last_error = error;
+  const bool transient = details.persistence == Persistence::kTransient;
+  entry.transient_since = transient ? std::min(entry.transient_since, now) : absl::InfiniteFuture();
   if (IsRefusal(details.reason)) {
     if (refusals_.size() >= kMaxRefusals) refusals_.clear();
     refusals_[entry.task_id] = Refusal{error, now + options_.refusal_memory};
   }
   RetryOrFailWaiters(entry, error, calls);
-  const bool budget_spent =
-      details.persistence == Persistence::kTransient && now - entry.first_error_time >= options_.error_budget;
+  const bool budget_spent = transient && now - entry.transient_since >= options_.error_budget;
   if (details.persistence == Persistence::kPermanent || budget_spent) EndWatches(entry, error, calls);
 }
 

@@ -151,7 +151,8 @@ class TaskTracker {
     EventLoop::TimerId fetch_timer;
     absl::Time fetch_timer_time;
     int consecutive_errors = 0;
-    absl::Time first_error_time;
+    // When the transient errors began of which nothing else has come since; a pause is not counted among them.
+    absl::Time transient_since = absl::InfiniteFuture();
     absl::Status last_error;
     // The round in which watchers are told: whether its next slice is posted, the version with which it began, and the
     // watcher that it reached last.

@@ -371,6 +371,17 @@ TEST_F(TaskTrackerWatch, OutlastsAPauseAndTellsOfIt) {
   EXPECT_THAT(watcher->errors, IsEmpty());
 }
 
+TEST_F(TaskTrackerWatch, CountsNoPauseAgainstTheErrorBudget) {
+  RecordingSubscriber* const watcher = Watch();
+  source_.Answer(Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5)));
+  TimeUntilFetch();
+  source_.Answer(Error(ErrorReason::kUpstreamTimeout, Persistence::kTransient));
+  EXPECT_THAT(watcher->errors, IsEmpty()) << "the first transient error ended the watch";
+  TimeUntilFetch();
+  source_.Answer(Running(3));
+  EXPECT_THAT(watcher->DoneItems(), ElementsAre(3));
+}
+
 TEST_F(TaskTrackerWatch, LetsNewcomersPutOffNoPoll) {
   Watch();
   source_.Answer(Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5)));
