@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "taskwatch/v1/task_service.grpc.pb.h"
 
 #include "service/config.h"
 #include "service/rpc/task_service.h"
@@ -90,6 +91,7 @@ int Serve(const Config& config, const sigset_t& signals) {
 
   GrpcServer::Options server_options;
   server_options.listen = config.listen;
+  server_options.service_names = {v1::TaskService::service_full_name()};
   const absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(server_options, {&service});
   if (!server.ok()) return Refuse(server.status());
   std::thread loop_thread([&loop] { loop.Run(); });

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/message.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace taskwatch {
 namespace {
@@ -27,6 +29,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   static const bool plugins = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    // Reflection names every service, and clients that want them all described give up where it cannot: gRPC's own
+    // health service brings no description.
+    google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
     return true;
   }();
   static_cast<void>(plugins);
@@ -53,6 +58,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   if (server == nullptr || (port == 0 && !is_unix)) {
     return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen,
                                                "'; is it host:port, of this machine, and is the port free?"));
+  }
+  // gRPC itself only knows of the server as a whole, and tells those who ask for a service that there is none.
+  for (const std::string& name : options.service_names) {
+    server->GetHealthCheckService()->SetServingStatus(name, true);
   }
   std::string address = options.listen;
   if (!is_unix) address = absl::StrCat(address.substr(0, address.rfind(':')), ":", port);

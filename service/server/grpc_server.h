@@ -19,6 +19,8 @@ class GrpcServer {
   struct Options {
     // "host:port", "[ipv6]:port" or "unix:path"; port 0 picks a free one.
     std::string listen;
+    // The full names of the services, by which health checkers may ask: "taskwatch.v1.TaskService".
+    std::vector<std::string> service_names;
     // A silent client is pinged after `keepalive_time`, and its calls end if it does not answer in `keepalive_timeout`.
     absl::Duration keepalive_time = absl::Minutes(1);
     absl::Duration keepalive_timeout = absl::Seconds(20);
