@@ -28,6 +28,18 @@ absl::Status RejectedAgain(const absl::Status& rejection) {
                                 rejection.message()));
 }
 
+// `error`, of a provider that has no other token than the one that was rejected, with what is known of the rejection.
+absl::Status WithRejection(const absl::Status& error, const absl::Status& rejection) {
+  ErrorDetails details = DetailsOf(error);
+  const bool tells_of_rejection = details.reason == ErrorReason::kUpstreamUnauthenticated && details.http_status == 0;
+  if (rejection.ok() || !tells_of_rejection) return error;
+  const ErrorDetails rejected = DetailsOf(rejection);
+  details.http_status = rejected.http_status;
+  details.upstream_code = rejected.upstream_code;
+  details.upstream_request_id = rejected.upstream_request_id;
+  return MakeError(details, error.message());
+}
+
 // What `response` says about the task; `token` appears in no error.
 absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view task_id, absl::string_view token) {
   absl::StatusOr<TaskInfo> info = absl::UnknownError("no task is looked for in an error");
@@ -58,7 +70,8 @@ void DingTalkTaskSource::GetToken(std::shared_ptr<Attempt> attempt) {
     if (token.ok()) {
       Send(std::move(attempt), *std::move(token));
     } else {
-      PostError(std::move(attempt), token.status());
+      const absl::Status error = WithRejection(token.status(), attempt->rejection);
+      PostError(std::move(attempt), error);
     }
   });
 }
@@ -86,8 +99,8 @@ void DingTalkTaskSource::OnAnswer(std::shared_ptr<Attempt> attempt, const std::s
   absl::Status error = info.status();
   if (DetailsOf(error).reason == ErrorReason::kUpstreamUnauthenticated) {
     tokens_->Invalidate(token);
-    if (!attempt->token_was_rejected) {
-      attempt->token_was_rejected = true;
+    if (attempt->rejection.ok()) {
+      attempt->rejection = error;
       GetToken(std::move(attempt));
       return;
     }

@@ -44,7 +44,8 @@ class DingTalkTaskSource final : public TaskSource {
   struct Attempt {
     std::string task_id;
     Done done;
-    bool token_was_rejected = false;
+    // How DingTalk has rejected the first token, if it has.
+    absl::Status rejection;
   };
 
   void GetToken(std::shared_ptr<Attempt> attempt);

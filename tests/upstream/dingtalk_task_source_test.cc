@@ -174,6 +174,21 @@ TEST_F(DingTalkTaskSourceTest, TellsWhyThereIsNoNewToken) {
   EXPECT_EQ(FetchError().reason, ErrorReason::kUpstreamUnavailable);
 }
 
+TEST_F(DingTalkTaskSourceTest, TellsWhichCallWasRejectedWhenThereIsNoOtherToken) {
+  tokens_.answers = {"canary-1", TokenError(ErrorReason::kUpstreamUnauthenticated)};
+  http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
+  const ErrorDetails details = FetchError();
+  EXPECT_EQ(details.http_status, 400);
+  EXPECT_EQ(details.upstream_code, "InvalidAuthentication");
+  EXPECT_EQ(details.upstream_request_id, "from-body");
+}
+
+TEST_F(DingTalkTaskSourceTest, DoesNotBlameTheRejectedCallForAnotherTrouble) {
+  tokens_.answers = {"canary-1", TokenError(ErrorReason::kUpstreamUnavailable)};
+  http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
+  EXPECT_EQ(FetchError().upstream_request_id, "");
+}
+
 TEST_F(DingTalkTaskSourceTest, TellsTheSecondCallsErrorWhateverItIs) {
   tokens_.answers = {"canary-1", "canary-2"};
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
