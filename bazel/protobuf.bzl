@@ -81,6 +81,11 @@ system_protobuf = repository_rule(
 _GOOGLE_RPC_BUILD = """
 package(default_visibility = ["//visibility:public"])
 
+exports_files([
+    "error_details.proto",
+    "status.proto",
+])
+
 proto_library(
     name = "status_proto",
     srcs = ["status.proto"],
