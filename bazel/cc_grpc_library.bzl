@@ -1,17 +1,14 @@
 """C++ code generation for gRPC services."""
 
 load("@rules_proto//proto:defs.bzl", "ProtoInfo")
-
-def _import_path(proto, info):
-    root = info.proto_source_root
-    return proto.path[len(root) + 1:] if root not in ("", ".") else proto.path
+load("//bazel:import_path.bzl", "import_path")
 
 def _generate_grpc_impl(ctx):
     info = ctx.attr.proto[ProtoInfo]
     suffixes = [".grpc.pb.h", ".grpc.pb.cc"] + (["_mock.grpc.pb.h"] if ctx.attr.mocks else [])
     outputs = []
     for proto in info.direct_sources:
-        stem = _import_path(proto, info)[:-len(".proto")]
+        stem = import_path(proto, info)[:-len(".proto")]
         outputs += [ctx.actions.declare_file("{}/{}{}".format(ctx.label.name, stem, suffix)) for suffix in suffixes]
 
     args = ctx.actions.args()
@@ -23,7 +20,7 @@ def _generate_grpc_impl(ctx):
         ctx.label.name,
     ))
     args.add_all(info.transitive_proto_path, format_each = "-I%s")
-    args.add_all([_import_path(proto, info) for proto in info.direct_sources])
+    args.add_all([import_path(proto, info) for proto in info.direct_sources])
     ctx.actions.run(
         executable = ctx.executable._protoc,
         arguments = [args],

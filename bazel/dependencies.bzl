@@ -58,7 +58,10 @@ def taskwatch_dependencies():
             "grpc++": ["grpc++"],
             "grpc++_reflection": ["-lgrpc++_reflection", "grpc++"],
         }}),
-        programs = {"grpc_cpp_plugin": "grpc_cpp_plugin"},
+        programs = {
+            "grpc_cpp_plugin": "grpc_cpp_plugin",
+            "grpc_python_plugin": "grpc_python_plugin",
+        },
         debian = "libgrpc++-dev protobuf-compiler-grpc",
     )
     system_libraries(
