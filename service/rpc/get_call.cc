@@ -8,8 +8,9 @@
 
 namespace taskwatch {
 
-GetCall::GetCall(EventLoop* loop, TaskTracker* tracker, std::string task_id, v1::GetTaskInfoResponse* response)
-    : loop_(loop), tracker_(tracker), task_id_(std::move(task_id)), response_(response) {}
+GetCall::GetCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, std::string task_id,
+                 v1::GetTaskInfoResponse* response)
+    : counted_(count), loop_(loop), tracker_(tracker), task_id_(std::move(task_id)), response_(response) {}
 
 void GetCall::Start(absl::Duration max_staleness, absl::Time deadline) {
   loop_->Post([this, max_staleness, deadline] {

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "taskwatch/v1/task_service.pb.h"
 
+#include "service/rpc/call_count.h"
 #include "service/runtime/event_loop.h"
 #include "service/tracker/task_tracker.h"
 
@@ -19,7 +20,8 @@ namespace taskwatch {
 // their news over.
 class GetCall final : public grpc::ServerUnaryReactor {
  public:
-  GetCall(EventLoop* loop, TaskTracker* tracker, std::string task_id, v1::GetTaskInfoResponse* response);
+  GetCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, std::string task_id,
+          v1::GetTaskInfoResponse* response);
 
   // To be called once, before the reactor is returned to gRPC.
   void Start(absl::Duration max_staleness, absl::Time deadline);
@@ -30,6 +32,7 @@ class GetCall final : public grpc::ServerUnaryReactor {
  private:
   void OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer);
 
+  const CallCount::Call counted_;
   EventLoop* const loop_;
   TaskTracker* const tracker_;
   const std::string task_id_;

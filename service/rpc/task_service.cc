@@ -55,6 +55,7 @@ absl::StatusOr<WatchSession::Options> ReadWatchRequest(const v1::WatchTaskReques
   options.task_id = request.task_id();
   options.last_etag = request.last_etag();
   options.max_age = defaults.max_stream_age;
+  options.stall_timeout = defaults.stall_timeout;
   options.heartbeat_interval = defaults.default_heartbeat_interval;
   if (request.has_heartbeat_interval()) {
     const absl::StatusOr<absl::Duration> interval = ReadDuration(request.heartbeat_interval(), "heartbeat_interval");
@@ -95,7 +96,7 @@ grpc::ServerUnaryReactor* TaskService::GetTaskInfo(grpc::CallbackServerContext* 
   }
   if (draining_.load(std::memory_order_relaxed)) return Answer(context, DrainingError());
   // Deletes itself when gRPC has no more use for it.
-  auto* const call = new GetCall(loop_, tracker_, request->task_id(), response);
+  auto* const call = new GetCall(loop_, tracker_, &calls_, request->task_id(), response);
   call->Start(max_staleness, DeadlineOf(*context));
   return call;
 }
@@ -105,7 +106,7 @@ grpc::ServerWriteReactor<v1::WatchTaskResponse>* TaskService::WatchTask(grpc::Ca
   absl::StatusOr<WatchSession::Options> options = ReadWatchRequest(*request, options_);
   if (!options.ok()) return new RefusedWatch(options.status());
   // Deletes itself when gRPC has no more use for it.
-  auto* const call = new WatchCall(loop_, tracker_, &open_calls_, context, *std::move(options));
+  auto* const call = new WatchCall(loop_, tracker_, &calls_, &open_calls_, context, *std::move(options));
   call->Start();
   return call;
 }
@@ -125,7 +126,7 @@ grpc::ServerUnaryReactor* TaskService::WaitTask(grpc::CallbackServerContext* con
   const absl::Duration left = DeadlineOf(*context) - loop_->Now();
   options.timeout = std::min(options.timeout, left - std::min(kMaxDeadlineMargin, left * kDeadlineMarginShare));
   // Deletes itself when gRPC has no more use for it.
-  auto* const call = new WaitCall(loop_, tracker_, &open_calls_, std::move(options), response);
+  auto* const call = new WaitCall(loop_, tracker_, &calls_, &open_calls_, std::move(options), response);
   call->Start();
   return call;
 }

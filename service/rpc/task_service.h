@@ -5,10 +5,13 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 
 #include "absl/time/time.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
+#include "service/rpc/call_count.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
 #include "service/tracker/snapshot_cache.h"
@@ -26,6 +29,18 @@ class TaskService final : public v1::TaskService::CallbackService {
     // For watches without `heartbeat_interval`.
     absl::Duration default_heartbeat_interval = absl::Seconds(20);
     absl::Duration max_stream_age = absl::Minutes(10);
+    // The longest that one message to a watcher may take before its stream is broken off.
+    absl::Duration stall_timeout = absl::Seconds(30);
+  };
+
+  // Calls since the start, of those that could not be answered at once. Every one that is started finishes, however
+  // its caller behaves.
+  struct Stats {
+    uint64_t started = 0;
+    // gRPC has no more use for them.
+    uint64_t finished = 0;
+    // Streams and waits that have not ended.
+    size_t open = 0;
   };
 
   // All must outlive the service, and the loop must run until the gRPC server has shut down: calls end on it.
@@ -44,11 +59,15 @@ class TaskService final : public v1::TaskService::CallbackService {
   // unless memory can answer them. Returns at once. Any thread.
   void Drain();
 
+  // Loop thread only.
+  Stats stats() const { return {calls_.started(), calls_.finished(), open_calls_.size()}; }
+
  private:
   EventLoop* const loop_;
   TaskTracker* const tracker_;
   const SnapshotCache* const cache_;
   const Options options_;
+  CallCount calls_;
   OpenCalls open_calls_;
   std::atomic<bool> draining_{false};
 };

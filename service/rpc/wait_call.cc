@@ -8,9 +8,10 @@
 
 namespace taskwatch {
 
-WaitCall::WaitCall(EventLoop* loop, TaskTracker* tracker, OpenCalls* open_calls, WaitSession::Options options,
-                   v1::WaitTaskResponse* response)
-    : loop_(loop),
+WaitCall::WaitCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls,
+                   WaitSession::Options options, v1::WaitTaskResponse* response)
+    : counted_(count),
+      loop_(loop),
       open_calls_(open_calls),
       response_(response),
       session_(loop, tracker, std::move(options),

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "taskwatch/v1/task_service.pb.h"
 
+#include "service/rpc/call_count.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
 #include "service/task/task_info.h"
@@ -18,7 +19,7 @@ namespace taskwatch {
 // Owns itself, as WatchCall does.
 class WaitCall final : public grpc::ServerUnaryReactor, public OpenCall {
  public:
-  WaitCall(EventLoop* loop, TaskTracker* tracker, OpenCalls* open_calls, WaitSession::Options options,
+  WaitCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls, WaitSession::Options options,
            v1::WaitTaskResponse* response);
 
   // To be called once, before the reactor is returned to gRPC.
@@ -32,6 +33,7 @@ class WaitCall final : public grpc::ServerUnaryReactor, public OpenCall {
  private:
   void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
 
+  const CallCount::Call counted_;
   EventLoop* const loop_;
   OpenCalls* const open_calls_;
   v1::WaitTaskResponse* const response_;

@@ -13,9 +13,10 @@ using Reactor = grpc::ServerWriteReactor<v1::WatchTaskResponse>;
 
 }  // namespace
 
-WatchCall::WatchCall(EventLoop* loop, TaskTracker* tracker, OpenCalls* open_calls, grpc::CallbackServerContext* context,
-                     WatchSession::Options options)
-    : loop_(loop),
+WatchCall::WatchCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls,
+                     grpc::CallbackServerContext* context, WatchSession::Options options)
+    : counted_(count),
+      loop_(loop),
       open_calls_(open_calls),
       context_(context),
       session_(loop, tracker, static_cast<WatchSession::Sink*>(this), std::move(options)) {}

@@ -6,6 +6,7 @@
 
 #include "taskwatch/v1/task_service.pb.h"
 
+#include "service/rpc/call_count.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
 #include "service/tracker/task_tracker.h"
@@ -19,8 +20,8 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchTaskResponse>,
                         public OpenCall,
                         private WatchSession::Sink {
  public:
-  WatchCall(EventLoop* loop, TaskTracker* tracker, OpenCalls* open_calls, grpc::CallbackServerContext* context,
-            WatchSession::Options options);
+  WatchCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls,
+            grpc::CallbackServerContext* context, WatchSession::Options options);
 
   // To be called once, before the reactor is returned to gRPC.
   void Start();
@@ -38,6 +39,7 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchTaskResponse>,
   void Finish(const absl::Status& status) override;
   void Abort() override;
 
+  const CallCount::Call counted_;
   EventLoop* const loop_;
   OpenCalls* const open_calls_;
   grpc::CallbackServerContext* const context_;
