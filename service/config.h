@@ -30,6 +30,8 @@ struct Config {
   absl::Duration upstream_error_budget;
   absl::Duration heartbeat_interval;
   absl::Duration max_stream_age;
+  // The longest that one message to a watcher may take. No flag: who does not read for so long never will.
+  absl::Duration stall_timeout = absl::Seconds(30);
   size_t max_watchers = 0;
   absl::Duration drain_timeout;
   size_t cache_tasks = 0;

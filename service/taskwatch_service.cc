@@ -1,0 +1,103 @@
+#include "service/taskwatch_service.h"
+
+#include <random>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "taskwatch/v1/task_service.grpc.pb.h"
+
+#include "service/upstream/file_access_token.h"
+#include "service/upstream/fixed_access_token.h"
+#include "service/upstream/oauth_access_token.h"
+
+namespace taskwatch {
+namespace {
+
+CurlHttpClient::Options HttpOptions(const Config& config) {
+  CurlHttpClient::Options options;
+  options.base_url = config.dingtalk_base_url;
+  options.ca_file = config.dingtalk_ca_file;
+  return options;
+}
+
+absl::StatusOr<std::unique_ptr<AccessTokenProvider>> NewAccessTokens(const Config& config, EventLoop* loop,
+                                                                     HttpClient* http) {
+  if (!config.access_token_file.empty()) return std::make_unique<FileAccessToken>(config.access_token_file);
+  if (!config.access_token.empty()) return FixedAccessToken::Create(config.access_token, "DINGTALK_ACCESS_TOKEN");
+  OauthAccessToken::Options options;
+  options.app_key = config.app_key;
+  options.app_secret = config.app_secret;
+  options.app_secret_file = config.app_secret_file;
+  options.corp_id = config.corp_id;
+  options.timeout = config.upstream_timeout;
+  return OauthAccessToken::Create(loop, http, std::move(options));
+}
+
+DingTalkTaskSource::Options SourceOptions(const Config& config) {
+  DingTalkTaskSource::Options options;
+  options.attempt_timeout = config.upstream_timeout;
+  return options;
+}
+
+TaskTracker::Options TrackerOptions(const Config& config) {
+  TaskTracker::Options options;
+  options.error_budget = config.upstream_error_budget;
+  options.poll_limits.min_interval = config.min_poll_interval;
+  options.poll_limits.max_interval = config.max_poll_interval;
+  options.max_watchers = config.max_watchers;
+  options.seed = std::random_device()();
+  return options;
+}
+
+TaskService::Options ServiceOptions(const Config& config) {
+  TaskService::Options options;
+  options.default_max_staleness = config.default_max_staleness;
+  options.default_heartbeat_interval = config.heartbeat_interval;
+  options.max_stream_age = config.max_stream_age;
+  options.stall_timeout = config.stall_timeout;
+  return options;
+}
+
+}  // namespace
+
+TaskwatchService::TaskwatchService(const Config& config)
+    : http_(&loop_, HttpOptions(config)),
+      tokens_(NewAccessTokens(config, &loop_, &http_)),
+      dingtalk_(&loop_, &http_, tokens_.ok() ? tokens_->get() : nullptr, SourceOptions(config)),
+      logged_(&dingtalk_),
+      source_(&loop_, &logged_),
+      cache_(config.cache_tasks),
+      tracker_(&loop_, &source_, &cache_, TrackerOptions(config)),
+      service_(&loop_, &tracker_, &cache_, ServiceOptions(config)) {}
+
+absl::StatusOr<std::unique_ptr<TaskwatchService>> TaskwatchService::Start(const Config& config) {
+  std::unique_ptr<TaskwatchService> taskwatch(new TaskwatchService(config));
+  if (!taskwatch->tokens_.ok()) return taskwatch->tokens_.status();
+  GrpcServer::Options options;
+  options.listen = config.listen;
+  options.service_names = {v1::TaskService::service_full_name()};
+  absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(options, {&taskwatch->service_});
+  if (!server.ok()) {
+    return absl::Status(server.status().code(), absl::StrCat("--listen: ", server.status().message()));
+  }
+  taskwatch->server_ = *std::move(server);
+  taskwatch->loop_thread_ = std::thread([loop = &taskwatch->loop_] { loop->Run(); });
+  return taskwatch;
+}
+
+TaskwatchService::~TaskwatchService() {
+  if (loop_thread_.joinable()) Drain(absl::ZeroDuration());
+}
+
+void TaskwatchService::Drain(absl::Duration timeout) {
+  server_->StopServing();
+  service_.Drain();
+  server_->Shutdown(timeout);
+  // Posted, so that it comes after all that the calls which have just ended have posted.
+  loop_.Post([this] { loop_.Stop(); });
+  loop_thread_.join();
+}
+
+}  // namespace taskwatch
