@@ -14,8 +14,6 @@
 namespace taskwatch {
 namespace {
 
-constexpr size_t kMaxIdleHandles = 64;
-
 absl::Status TransferError(CURLcode result, absl::string_view detail, bool too_large) {
   ErrorDetails details;
   details.persistence = Persistence::kTransient;
@@ -181,6 +179,27 @@ CurlHttpClient::~CurlHttpClient() {
 }
 
 void CurlHttpClient::Send(HttpRequest request, Done done) {
+  if (active_.size() < options_.max_active) return Begin(std::move(request), std::move(done));
+  waiting_.push_back({std::move(request), std::move(done), loop_->Now()});
+}
+
+void CurlHttpClient::BeginWaiting() {
+  // A `done` may destroy this client.
+  const std::weak_ptr<bool> alive = alive_;
+  while (!alive.expired() && !waiting_.empty() && active_.size() < options_.max_active) {
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    // A clock that was set back tells nothing of how long it has waited.
+    next.request.timeout -= std::max(loop_->Now() - next.since, absl::ZeroDuration());
+    if (next.request.timeout > absl::ZeroDuration()) {
+      Begin(std::move(next.request), std::move(next.done));
+    } else {
+      next.done(TransferError(CURLE_OPERATION_TIMEDOUT, "too many requests are under way", false));
+    }
+  }
+}
+
+void CurlHttpClient::Begin(HttpRequest request, Done done) {
   std::unique_ptr<Transfer> owner;
   if (idle_.empty()) {
     owner = std::make_unique<Transfer>(options_);
@@ -198,8 +217,13 @@ void CurlHttpClient::Finish(Transfer* transfer, CURLcode result) {
   absl::StatusOr<HttpResponse> response = transfer->TakeResult(result);
   Done done = transfer->TakeDone();
   auto owner = active_.extract(transfer);
-  if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(owner.mapped()));
-  // Last: it may send again, or destroy this client.
+  idle_.push_back(std::move(owner.mapped()));
+  // Posted, because `done` comes first and may destroy this client.
+  if (!waiting_.empty()) {
+    loop_->Post([this, alive = std::weak_ptr<bool>(alive_)] {
+      if (!alive.expired()) BeginWaiting();
+    });
+  }
   done(std::move(response));
 }
 

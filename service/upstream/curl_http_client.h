@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ class CurlHttpClient final : public HttpClient {
     std::string ca_file;
     // Largest body, and largest sum of headers, in bytes.
     size_t max_bytes = 64 * 1024;
+    // Requests under way at a time; later ones wait their turn, which counts against their timeout.
+    size_t max_active = 64;
   };
 
   CurlHttpClient(CurlEventLoop* loop, Options options);
@@ -38,14 +41,24 @@ class CurlHttpClient final : public HttpClient {
 
  private:
   class Transfer;
+  struct Waiting {
+    HttpRequest request;
+    Done done;
+    absl::Time since;
+  };
 
+  void Begin(HttpRequest request, Done done);
+  // Begins requests that waited, or fails those that have waited for too long.
+  void BeginWaiting();
   void Finish(Transfer* transfer, CURLcode result);
 
   CurlEventLoop* const loop_;
   const Options options_;
   absl::flat_hash_map<Transfer*, std::unique_ptr<Transfer>> active_;
+  std::deque<Waiting> waiting_;
   // Handles that have been used keep their allocations and TLS sessions.
   std::vector<std::unique_ptr<Transfer>> idle_;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace taskwatch

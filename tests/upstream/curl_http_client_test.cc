@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -211,6 +212,44 @@ TEST(CurlHttpClient, IgnoresAProxyFromTheEnvironment) {
   unsetenv("http_proxy");
   unsetenv("all_proxy");
   EXPECT_EQ(proxy.connections(), 0);
+  EXPECT_EQ(server.requests(), 1);
+}
+
+TEST(CurlHttpClient, LetsRequestsBeyondItsLimitWaitTheirTurn) {
+  RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
+  CurlEventLoop loop;
+  CurlHttpClient::Options options;
+  options.base_url = server.url();
+  options.max_active = 4;
+  CurlHttpClient client(&loop, options);
+  int answers = 0;
+  for (int i = 0; i < 200; ++i) {
+    client.Send(Get(), [&](absl::StatusOr<HttpResponse> response) {
+      EXPECT_TRUE(response.ok()) << response.status();
+      if (++answers == 200) loop.Stop();
+    });
+  }
+  loop.Run();
+  EXPECT_EQ(server.requests(), 200);
+  EXPECT_LE(server.connections(), 4);
+}
+
+TEST(CurlHttpClient, CountsTheWaitAgainstTheTimeout) {
+  RawServer server([](Connection& connection, const std::string&) { connection.WaitUntilGone(); });
+  CurlEventLoop loop;
+  CurlHttpClient::Options options;
+  options.base_url = server.url();
+  options.max_active = 1;
+  CurlHttpClient client(&loop, options);
+  std::vector<ErrorReason> reasons;
+  for (int i = 0; i < 2; ++i) {
+    client.Send(Get(absl::Milliseconds(50)), [&](absl::StatusOr<HttpResponse> response) {
+      reasons.push_back(DetailsOf(response.status()).reason);
+      if (reasons.size() == 2) loop.Stop();
+    });
+  }
+  loop.Run();
+  EXPECT_EQ(reasons, std::vector<ErrorReason>(2, ErrorReason::kUpstreamTimeout));
   EXPECT_EQ(server.requests(), 1);
 }
 
