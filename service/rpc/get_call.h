@@ -11,7 +11,7 @@
 #include "taskwatch/v1/task_service.pb.h"
 
 #include "service/rpc/call_count.h"
-#include "service/runtime/event_loop.h"
+#include "service/rpc/call_environment.h"
 #include "service/tracker/task_tracker.h"
 
 namespace taskwatch {
@@ -20,8 +20,7 @@ namespace taskwatch {
 // their news over.
 class GetCall final : public grpc::ServerUnaryReactor {
  public:
-  GetCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, std::string task_id,
-          v1::GetTaskInfoResponse* response);
+  GetCall(const CallEnvironment& environment, std::string task_id, v1::GetTaskInfoResponse* response);
 
   // To be called once, before the reactor is returned to gRPC.
   void Start(absl::Duration max_staleness, absl::Time deadline);
@@ -32,9 +31,8 @@ class GetCall final : public grpc::ServerUnaryReactor {
  private:
   void OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer);
 
+  const CallEnvironment environment_;
   const CallCount::Call counted_;
-  EventLoop* const loop_;
-  TaskTracker* const tracker_;
   const std::string task_id_;
   v1::GetTaskInfoResponse* const response_;
 

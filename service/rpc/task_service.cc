@@ -78,7 +78,12 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
 }  // namespace
 
 TaskService::TaskService(EventLoop* loop, TaskTracker* tracker, const SnapshotCache* cache, const Options& options)
-    : loop_(loop), tracker_(tracker), cache_(cache), options_(options), open_calls_(loop) {}
+    : loop_(loop),
+      cache_(cache),
+      options_(options),
+      open_calls_(loop),
+      hand_over_(loop),
+      environment_{loop, tracker, &calls_, &open_calls_, &hand_over_} {}
 
 grpc::ServerUnaryReactor* TaskService::GetTaskInfo(grpc::CallbackServerContext* context,
                                                    const v1::GetTaskInfoRequest* request,
@@ -96,7 +101,7 @@ grpc::ServerUnaryReactor* TaskService::GetTaskInfo(grpc::CallbackServerContext* 
   }
   if (draining_.load(std::memory_order_relaxed)) return Answer(context, DrainingError());
   // Deletes itself when gRPC has no more use for it.
-  auto* const call = new GetCall(loop_, tracker_, &calls_, request->task_id(), response);
+  auto* const call = new GetCall(environment_, request->task_id(), response);
   call->Start(max_staleness, DeadlineOf(*context));
   return call;
 }
@@ -106,7 +111,7 @@ grpc::ServerWriteReactor<v1::WatchTaskResponse>* TaskService::WatchTask(grpc::Ca
   absl::StatusOr<WatchSession::Options> options = ReadWatchRequest(*request, options_);
   if (!options.ok()) return new RefusedWatch(options.status());
   // Deletes itself when gRPC has no more use for it.
-  auto* const call = new WatchCall(loop_, tracker_, &calls_, &open_calls_, context, *std::move(options));
+  auto* const call = new WatchCall(environment_, context, *std::move(options));
   call->Start();
   return call;
 }
@@ -126,7 +131,7 @@ grpc::ServerUnaryReactor* TaskService::WaitTask(grpc::CallbackServerContext* con
   const absl::Duration left = DeadlineOf(*context) - loop_->Now();
   options.timeout = std::min(options.timeout, left - std::min(kMaxDeadlineMargin, left * kDeadlineMarginShare));
   // Deletes itself when gRPC has no more use for it.
-  auto* const call = new WaitCall(loop_, tracker_, &calls_, &open_calls_, std::move(options), response);
+  auto* const call = new WaitCall(environment_, std::move(options), response);
   call->Start();
   return call;
 }

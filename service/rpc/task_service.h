@@ -12,6 +12,8 @@
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
 #include "service/rpc/call_count.h"
+#include "service/rpc/call_environment.h"
+#include "service/rpc/hand_over.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
 #include "service/tracker/snapshot_cache.h"
@@ -64,11 +66,12 @@ class TaskService final : public v1::TaskService::CallbackService {
 
  private:
   EventLoop* const loop_;
-  TaskTracker* const tracker_;
   const SnapshotCache* const cache_;
   const Options options_;
   CallCount calls_;
   OpenCalls open_calls_;
+  HandOver hand_over_;
+  const CallEnvironment environment_;
   std::atomic<bool> draining_{false};
 };
 

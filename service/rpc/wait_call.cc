@@ -8,38 +8,36 @@
 
 namespace taskwatch {
 
-WaitCall::WaitCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls,
-                   WaitSession::Options options, v1::WaitTaskResponse* response)
-    : counted_(count),
-      loop_(loop),
-      open_calls_(open_calls),
+WaitCall::WaitCall(const CallEnvironment& environment, WaitSession::Options options, v1::WaitTaskResponse* response)
+    : environment_(environment),
+      counted_(environment.count),
       response_(response),
-      session_(loop, tracker, std::move(options),
+      session_(environment.loop, environment.tracker, std::move(options),
                [this](const absl::StatusOr<TaskSnapshotPtr>& answer) { OnAnswer(answer); }) {}
 
 void WaitCall::Start() {
-  loop_->Post([this] {
-    open_calls_->Add(this);
-    if (open_calls_->ending().ok()) {
+  environment_.loop->Post([this] {
+    environment_.open_calls->Add(this);
+    if (environment_.open_calls->ending().ok()) {
       session_.Start();
     } else {
-      session_.End(open_calls_->ending());
+      session_.End(environment_.open_calls->ending());
     }
   });
 }
 
 void WaitCall::OnCancel() {
-  loop_->Post([this] { session_.End(absl::CancelledError("the caller has gone")); });
+  environment_.loop->Post([this] { session_.End(absl::CancelledError("the caller has gone")); });
 }
 
 void WaitCall::OnDone() {
-  loop_->Post([self = std::unique_ptr<WaitCall>(this)] {});
+  environment_.loop->Post([self = std::unique_ptr<WaitCall>(this)] {});
 }
 
 void WaitCall::OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
-  open_calls_->Remove(this);
+  environment_.open_calls->Remove(this);
   if (answer.ok()) FillTaskInfo(**answer, *response_->mutable_task());
-  Finish(ToGrpcStatus(answer.status()));
+  environment_.hand_over->Run([this, status = ToGrpcStatus(answer.status())] { Finish(status); });
 }
 
 }  // namespace taskwatch

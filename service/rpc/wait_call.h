@@ -8,10 +8,9 @@
 #include "taskwatch/v1/task_service.pb.h"
 
 #include "service/rpc/call_count.h"
+#include "service/rpc/call_environment.h"
 #include "service/rpc/open_calls.h"
-#include "service/runtime/event_loop.h"
 #include "service/task/task_info.h"
-#include "service/tracker/task_tracker.h"
 #include "service/tracker/wait_session.h"
 
 namespace taskwatch {
@@ -19,8 +18,7 @@ namespace taskwatch {
 // Owns itself, as WatchCall does.
 class WaitCall final : public grpc::ServerUnaryReactor, public OpenCall {
  public:
-  WaitCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls, WaitSession::Options options,
-           v1::WaitTaskResponse* response);
+  WaitCall(const CallEnvironment& environment, WaitSession::Options options, v1::WaitTaskResponse* response);
 
   // To be called once, before the reactor is returned to gRPC.
   void Start();
@@ -33,9 +31,8 @@ class WaitCall final : public grpc::ServerUnaryReactor, public OpenCall {
  private:
   void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
 
+  const CallEnvironment environment_;
   const CallCount::Call counted_;
-  EventLoop* const loop_;
-  OpenCalls* const open_calls_;
   v1::WaitTaskResponse* const response_;
   WaitSession session_;
 };

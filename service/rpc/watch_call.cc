@@ -13,38 +13,37 @@ using Reactor = grpc::ServerWriteReactor<v1::WatchTaskResponse>;
 
 }  // namespace
 
-WatchCall::WatchCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls,
-                     grpc::CallbackServerContext* context, WatchSession::Options options)
-    : counted_(count),
-      loop_(loop),
-      open_calls_(open_calls),
+WatchCall::WatchCall(const CallEnvironment& environment, grpc::CallbackServerContext* context,
+                     WatchSession::Options options)
+    : environment_(environment),
+      counted_(environment.count),
       context_(context),
-      session_(loop, tracker, static_cast<WatchSession::Sink*>(this), std::move(options)) {}
+      session_(environment.loop, environment.tracker, static_cast<WatchSession::Sink*>(this), std::move(options)) {}
 
 void WatchCall::Start() {
-  loop_->Post([this] {
-    open_calls_->Add(this);
-    if (!open_calls_->ending().ok()) session_.End(open_calls_->ending());
+  environment_.loop->Post([this] {
+    environment_.open_calls->Add(this);
+    if (!environment_.open_calls->ending().ok()) session_.End(environment_.open_calls->ending());
     session_.Start();
   });
 }
 
 void WatchCall::OnWriteDone(bool ok) {
-  loop_->Post([this, ok] { session_.OnWritten(ok); });
+  environment_.loop->Post([this, ok] { session_.OnWritten(ok); });
 }
 
 void WatchCall::OnCancel() {
-  loop_->Post([this] { session_.OnCancelled(); });
+  environment_.loop->Post([this] { session_.OnCancelled(); });
 }
 
 void WatchCall::OnDone() {
-  loop_->Post([self = std::unique_ptr<WatchCall>(this)] {});
+  environment_.loop->Post([self = std::unique_ptr<WatchCall>(this)] {});
 }
 
 void WatchCall::Write(const TaskSnapshot& snapshot) {
   response_.Clear();
   FillTaskInfo(snapshot, *response_.mutable_task());
-  StartWrite(&response_);
+  environment_.hand_over->Run([this] { StartWrite(&response_); });
 }
 
 void WatchCall::Write(const WatchSession::Heartbeat& heartbeat) {
@@ -54,19 +53,19 @@ void WatchCall::Write(const WatchSession::Heartbeat& heartbeat) {
   if (heartbeat.observe_time.has_value()) FillTimestamp(*heartbeat.observe_time, *message.mutable_observe_time());
   FillTimestamp(heartbeat.next_poll_time, *message.mutable_next_poll_time());
   if (!heartbeat.last_poll_error.ok()) *message.mutable_last_poll_error() = ToStatusProto(heartbeat.last_poll_error);
-  StartWrite(&response_);
+  environment_.hand_over->Run([this] { StartWrite(&response_); });
 }
 
 void WatchCall::WriteAndFinish(const TaskSnapshot& snapshot) {
-  open_calls_->Remove(this);
+  environment_.open_calls->Remove(this);
   response_.Clear();
   FillTaskInfo(snapshot, *response_.mutable_task());
-  StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
+  environment_.hand_over->Run([this] { StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK); });
 }
 
 void WatchCall::Finish(const absl::Status& status) {
-  open_calls_->Remove(this);
-  Reactor::Finish(ToGrpcStatus(status));
+  environment_.open_calls->Remove(this);
+  environment_.hand_over->Run([this, status = ToGrpcStatus(status)] { Reactor::Finish(status); });
 }
 
 void WatchCall::Abort() { context_->TryCancel(); }

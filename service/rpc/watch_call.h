@@ -7,9 +7,8 @@
 #include "taskwatch/v1/task_service.pb.h"
 
 #include "service/rpc/call_count.h"
+#include "service/rpc/call_environment.h"
 #include "service/rpc/open_calls.h"
-#include "service/runtime/event_loop.h"
-#include "service/tracker/task_tracker.h"
 #include "service/tracker/watch_session.h"
 
 namespace taskwatch {
@@ -20,8 +19,7 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchTaskResponse>,
                         public OpenCall,
                         private WatchSession::Sink {
  public:
-  WatchCall(EventLoop* loop, TaskTracker* tracker, CallCount* count, OpenCalls* open_calls,
-            grpc::CallbackServerContext* context, WatchSession::Options options);
+  WatchCall(const CallEnvironment& environment, grpc::CallbackServerContext* context, WatchSession::Options options);
 
   // To be called once, before the reactor is returned to gRPC.
   void Start();
@@ -39,9 +37,8 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchTaskResponse>,
   void Finish(const absl::Status& status) override;
   void Abort() override;
 
+  const CallEnvironment environment_;
   const CallCount::Call counted_;
-  EventLoop* const loop_;
-  OpenCalls* const open_calls_;
   grpc::CallbackServerContext* const context_;
   // The message in flight.
   v1::WatchTaskResponse response_;
