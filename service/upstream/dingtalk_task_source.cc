@@ -12,6 +12,19 @@
 namespace taskwatch {
 namespace {
 
+// A refusal for the month that is told this soon after a month has begun is about the month before: clocks differ,
+// answers take their time, and a token provider believes in a refusal for up to 5 minutes. Taken for the new month's it
+// would cost all of that month.
+constexpr absl::Duration kBeginningOfMonth = absl::Minutes(10);
+constexpr absl::Duration kRetryAtBeginningOfMonth = absl::Minutes(1);
+
+// When to ask again after a refusal for the month that is told at `now`.
+absl::Duration RetryAfterMonthlyRefusal(absl::Time now) {
+  if (UntilNextMonth(now - kBeginningOfMonth) <= kBeginningOfMonth) return kRetryAtBeginningOfMonth;
+  // Whole seconds, so that nobody comes back a moment too early.
+  return absl::Ceil(UntilNextMonth(now), absl::Seconds(1));
+}
+
 absl::Status InvalidTaskId() {
   ErrorDetails details;
   details.reason = ErrorReason::kInvalidTaskId;
@@ -119,8 +132,7 @@ void DingTalkTaskSource::PostError(std::shared_ptr<Attempt> attempt, absl::Statu
 absl::Status DingTalkTaskSource::Completed(absl::Status error) const {
   ErrorDetails details = DetailsOf(error);
   if (details.reason != ErrorReason::kMonthlyQuotaExhausted || details.retry_after.has_value()) return error;
-  // Whole seconds, so that nobody comes back a moment too early.
-  details.retry_after = absl::Ceil(UntilNextMonth(loop_->Now()), absl::Seconds(1));
+  details.retry_after = RetryAfterMonthlyRefusal(loop_->Now());
   return MakeError(details, error.message());
 }
 

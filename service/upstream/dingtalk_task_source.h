@@ -24,7 +24,7 @@ namespace taskwatch {
 // Errors are those of error_table.h, task_parser.h, the HTTP client and the token provider, with these completed:
 // - kInvalidTaskId: the id could leave its place in the path; nothing was called;
 // - kUpstreamUnauthenticated: the new token was rejected too, or there is none to be had;
-// - kMonthlyQuotaExhausted: `retry_after` is the time until the next natural month.
+// - kMonthlyQuotaExhausted: `retry_after` is the time until the next natural month, or a minute if one has just begun.
 //
 // Lives on the event loop's thread. The loop, the HTTP client and the token provider must outlive it.
 class DingTalkTaskSource final : public TaskSource {

@@ -271,6 +271,18 @@ TEST_F(DingTalkTaskSourceTest, TellsHowLongTheMonthLastsToThoseWhoGetNoTokenEith
   EXPECT_EQ(FetchError().retry_after, left);
 }
 
+TEST_F(DingTalkTaskSourceTest, DoesNotLoseAMonthToARefusalOfTheMonthBefore) {
+  loop_.RunFor(UntilNextMonth(loop_.Now()));
+  tokens_.answers = {"canary-1", TokenError(ErrorReason::kMonthlyQuotaExhausted), "canary-1"};
+  http_.Expect(kCall, HttpAnswer(403, R"({"code":"Forbidden.AccessDenied.ApiCountLimitForOrg"})"));
+  EXPECT_EQ(FetchError().retry_after, absl::Minutes(1)) << "DingTalk's clock may be behind";
+  loop_.RunFor(absl::Minutes(5));
+  EXPECT_EQ(FetchError().retry_after, absl::Minutes(1)) << "the token provider may remember a refusal";
+  loop_.RunFor(absl::Minutes(5));
+  http_.Expect(kCall, HttpAnswer(403, R"({"code":"Forbidden.AccessDenied.ApiCountLimitForOrg"})"));
+  EXPECT_EQ(FetchError().retry_after, UntilNextMonth(loop_.Now())) << "by now it is the new month's";
+}
+
 TEST_F(DingTalkTaskSourceTest, KeepsFetchesApart) {
   tokens_.answers = {"canary-1", "canary-1", "canary-2"};
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken), absl::Seconds(1));
