@@ -1,8 +1,6 @@
 // taskwatch.v1 and grpc.health.v1 by @grpc/grpc-js, with errors whose details are decoded.
 'use strict';
 
-const path = require('node:path');
-
 const grpc = require('@grpc/grpc-js');
 const protoLoader = require('@grpc/proto-loader');
 
@@ -160,4 +158,4 @@ class TaskwatchClient {
   }
 }
 
-module.exports = { CallError, TaskwatchClient, readStatus };
+module.exports = { CallError, TaskwatchClient, decodeDetails, readStatus };
