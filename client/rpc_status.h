@@ -1,0 +1,37 @@
+// Errors of calls as absl::Status, with all that google.rpc's error details say.
+#ifndef TASKWATCH_CLIENT_RPC_STATUS_H_
+#define TASKWATCH_CLIENT_RPC_STATUS_H_
+
+#include <grpcpp/support/status.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/rpc/status.pb.h"
+
+namespace taskwatch::client {
+
+// Code and message as they are, and each google.rpc detail as a payload under its type URL. Details that cannot be read
+// are left out: the code and the message still say what happened.
+absl::Status FromGrpcStatus(const grpc::Status& status);
+absl::Status FromRpcStatus(const google::rpc::Status& status);
+
+// One of the reasons in task_service.proto, or empty: then the error is not the service's own, but comes from the
+// connection, from a proxy or from gRPC.
+std::string ErrorReasonOf(const absl::Status& status);
+
+// One of the metadata in task_service.proto (`http_status`, `upstream_code`, ...), or empty.
+std::string ErrorMetadataOf(const absl::Status& status, const std::string& key);
+
+// Not to be tried again sooner than this.
+std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
+
+// The id by which DingTalk's support finds the call that failed, or empty.
+std::string UpstreamRequestIdOf(const absl::Status& status);
+
+}  // namespace taskwatch::client
+
+#endif  // TASKWATCH_CLIENT_RPC_STATUS_H_

@@ -1,0 +1,85 @@
+#include "client/wait_run.h"
+
+#include <gtest/gtest.h>
+
+#include "client/rpc_status.h"
+#include "tests/client/errors.h"
+#include "tests/client/tasks.h"
+
+namespace taskwatch::client {
+namespace {
+
+constexpr absl::Time kNow = absl::UnixEpoch();
+
+WaitRun NewRun(absl::Duration timeout) { return WaitRun("t1", kNow + timeout, ResumePolicy({}, 1, kNow)); }
+
+v1::WaitTaskResponse Answer(const v1::TaskInfo& task) {
+  v1::WaitTaskResponse answer;
+  *answer.mutable_task() = task;
+  return answer;
+}
+
+TEST(WaitRun, IsOverWhenTheTaskIsDone) {
+  WaitRun run = NewRun(absl::InfiniteDuration());
+  EXPECT_EQ(run.NextRequest(kNow).timeout().seconds(), 60);
+  EXPECT_FALSE(run.OnAnswer(absl::OkStatus(), Answer(Succeeded(1)), kNow).has_value());
+  EXPECT_TRUE(run.result()->done());
+}
+
+TEST(WaitRun, AsksAgainAtOnceAfterTheLongestCall) {
+  WaitRun run = NewRun(absl::InfiniteDuration());
+  run.NextRequest(kNow);
+  const auto pause = run.OnAnswer(absl::OkStatus(), Answer(Running(1, 1)), kNow + absl::Seconds(60));
+  EXPECT_EQ(pause, absl::ZeroDuration());
+}
+
+TEST(WaitRun, DoesNotAskInATightLoop) {
+  WaitRun run = NewRun(absl::InfiniteDuration());
+  run.NextRequest(kNow);
+  EXPECT_EQ(run.OnAnswer(absl::OkStatus(), Answer(Running(1, 1)), kNow), absl::Seconds(1));
+}
+
+TEST(WaitRun, AsksForNoMoreThanWhatIsLeft) {
+  WaitRun run = NewRun(absl::Seconds(70));
+  EXPECT_EQ(run.NextRequest(kNow + absl::Seconds(60)).timeout().seconds(), 10);
+}
+
+TEST(WaitRun, ResultsInTheLatestStateWhenTheTimeIsUp) {
+  WaitRun run = NewRun(absl::Seconds(5));
+  run.NextRequest(kNow);
+  EXPECT_FALSE(run.OnAnswer(absl::OkStatus(), Answer(Running(1, 1)), kNow + absl::Seconds(5)).has_value());
+  EXPECT_EQ(run.result()->succeeded_count(), 1);
+  EXPECT_FALSE(run.result()->done());
+}
+
+TEST(WaitRun, GoesOnAfterARestart) {
+  WaitRun run = NewRun(absl::InfiniteDuration());
+  run.NextRequest(kNow);
+  EXPECT_TRUE(run.OnAnswer(absl::UnavailableError("socket closed"), {}, kNow).has_value());
+}
+
+TEST(WaitRun, GoesOnAfterACallThatWasNeverAnswered) {
+  WaitRun run = NewRun(absl::InfiniteDuration());
+  for (int i = 0; i < 100; ++i) {
+    run.NextRequest(kNow);
+    ASSERT_TRUE(run.OnAnswer(absl::DeadlineExceededError(""), {}, kNow + run.call_timeout()).has_value());
+  }
+}
+
+TEST(WaitRun, EndsWithAPermanentError) {
+  WaitRun run = NewRun(absl::InfiniteDuration());
+  run.NextRequest(kNow);
+  const absl::Status failure = FromGrpcStatus(ServiceError(grpc::StatusCode::NOT_FOUND, "TASK_NOT_FOUND"));
+  EXPECT_FALSE(run.OnAnswer(failure, {}, kNow).has_value());
+  EXPECT_EQ(ErrorReasonOf(run.result().status()), "TASK_NOT_FOUND");
+}
+
+TEST(WaitRun, EndsWithTheTroubleWhenTheTimeIsUp) {
+  WaitRun run = NewRun(absl::Seconds(5));
+  run.NextRequest(kNow);
+  EXPECT_FALSE(run.OnAnswer(absl::UnavailableError("refused"), {}, kNow + absl::Seconds(5)).has_value());
+  EXPECT_TRUE(absl::IsUnavailable(run.result().status()));
+}
+
+}  // namespace
+}  // namespace taskwatch::client
