@@ -1,0 +1,54 @@
+#include "client/cli/live_screen.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace taskwatch::client {
+
+std::string LiveScreen::Draw(const std::vector<std::string>& lines, const ScreenSize& size) {
+  // The row below the block is the cursor's.
+  const auto room = static_cast<size_t>(std::max(size.rows - 1, 1));
+  if (lines.size() <= room) return Replace(lines, size);
+  std::vector<std::string> shown(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(room - 1));
+  const std::string rest = absl::StrCat("... and ", lines.size() - shown.size(), " more lines");
+  shown.push_back(rest.substr(0, static_cast<size_t>(std::max(size.columns, 1))));
+  return Replace(shown, size);
+}
+
+std::string LiveScreen::Finish(const std::vector<std::string>& lines, const ScreenSize& size) {
+  std::string bytes = Replace(lines, size);
+  drawn_.clear();
+  return bytes;
+}
+
+std::string LiveScreen::Replace(const std::vector<std::string>& lines, const ScreenSize& size) {
+  const auto columns = static_cast<size_t>(std::max(size.columns, 1));
+  size_t rows = 0;
+  for (const size_t width : drawn_) rows += std::max<size_t>((width + columns - 1) / columns, 1);
+  rows = std::min(rows, static_cast<size_t>(std::max(size.rows - 1, 0)));
+
+  std::string bytes = "\r";
+  if (rows > 0) absl::StrAppend(&bytes, "\x1b[", rows, "A");
+  drawn_.clear();
+  for (const std::string& line : lines) {
+    absl::StrAppend(&bytes, line, "\x1b[K\r\n");
+    drawn_.push_back(VisibleWidth(line));
+  }
+  absl::StrAppend(&bytes, "\x1b[J");
+  return bytes;
+}
+
+size_t VisibleWidth(absl::string_view line) {
+  size_t width = 0;
+  bool escape = false;
+  for (const char c : line) {
+    if (c == '\x1b') escape = true;
+    if (!escape) ++width;
+    // The only sequences are colours, which end with an m.
+    if (escape && c == 'm') escape = false;
+  }
+  return width;
+}
+
+}  // namespace taskwatch::client
