@@ -51,13 +51,14 @@ def taskwatch_dependencies():
 
     system_protobuf(name = "com_google_protobuf")
     system_googleapis(name = "com_google_googleapis")
-    system_libraries(name = "com_google_absl", packages = _json(_ABSL), debian = "libabsl-dev")
+    system_libraries(name = "com_google_absl", packages = _json(_ABSL), debian = "libabsl-dev", static = True)
     system_libraries(
         name = "com_github_grpc_grpc",
         packages = _json({"": {
-            "grpc++": ["grpc++"],
-            "grpc++_reflection": ["-lgrpc++_reflection", "grpc++"],
+            "grpc++": ["grpc++", "protobuf"],
+            "grpc++_reflection": ["-lgrpc++_reflection", "grpc++", "protobuf"],
         }}),
+        static = True,
         programs = {
             "grpc_cpp_plugin": "grpc_cpp_plugin",
             "grpc_python_plugin": "grpc_python_plugin",

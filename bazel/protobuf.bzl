@@ -1,5 +1,7 @@
 """The system's protoc, libprotobuf and well-known types, and google/rpc/*.proto, for proto_library."""
 
+load("//bazel:system_library.bzl", "archived")
+
 # The well-known types that libprotobuf itself carries compiled in; each with the ones it imports.
 _WELL_KNOWN_TYPES = {
     "any": [],
@@ -63,7 +65,7 @@ def _system_protobuf_impl(ctx):
         fail("pkg-config does not know protobuf. Install `pkg-config libprotobuf-dev`, or run scripts/setup.")
     ctx.symlink(protoc, "bin/protoc")
     build = _PROTOBUF_BUILD.format(
-        linkopts = repr([flag for flag in libs.stdout.strip().split(" ") if flag]),
+        linkopts = repr(archived([flag for flag in libs.stdout.strip().split(" ") if flag])),
         well_known = _quoted([":{}_proto".format(name) for name in _WELL_KNOWN_TYPES]),
     )
     for name, deps in _WELL_KNOWN_TYPES.items():

@@ -21,11 +21,33 @@ filegroup(
 def _fail_missing(ctx, what):
     fail("@{}: {} is missing. Install the Debian packages `{}`, or run scripts/setup.".format(ctx.name, what, ctx.attr.debian))
 
-def _pkg_config(ctx, option, module):
-    result = ctx.execute(["pkg-config", option, module])
+def _pkg_config(ctx, options, module):
+    result = ctx.execute(["pkg-config"] + options + [module])
     if result.return_code != 0:
         _fail_missing(ctx, "pkg-config's module {}".format(module))
     return [flag for flag in result.stdout.strip().split(" ") if flag]
+
+# Libraries whose archives are linked: so many shared objects that loading them would be most of a program's start-up.
+_ARCHIVED = ["absl_", "address_sorting", "cares", "gpr", "grpc", "protobuf", "re2", "upb"]
+
+def archived(flags):
+    """Link flags with the archives of gRPC, Abseil and what they bring along in place of their shared objects.
+
+    Args:
+      flags: as pkg-config prints them.
+
+    Returns:
+      The flags to link with.
+    """
+    return [
+        "-l:lib{}.a".format(flag[2:]) if any([flag.startswith("-l" + name) for name in _ARCHIVED]) else flag
+        for flag in flags
+    ]
+
+def _link_flags(ctx, module):
+    if module.startswith("-l"):
+        return archived([module])
+    return archived(_pkg_config(ctx, ["--static", "--libs"] if ctx.attr.static else ["--libs"], module))
 
 def _system_libraries_impl(ctx):
     if not ctx.which("pkg-config"):
@@ -35,13 +57,12 @@ def _system_libraries_impl(ctx):
         for name, modules in targets.items():
             defines, linkopts, includes = [], [], []
             for module in modules:
+                linkopts += _link_flags(ctx, module)
                 if module.startswith("-l"):
-                    linkopts.append(module)
                     continue
-                linkopts += _pkg_config(ctx, "--libs", module)
 
                 # Spaces in -D values would need shell quoting; none of the libraries has one.
-                defines += [flag[2:] for flag in _pkg_config(ctx, "--cflags-only-other", module) if flag.startswith("-D")]
+                defines += [flag[2:] for flag in _pkg_config(ctx, ["--cflags-only-other"], module) if flag.startswith("-D")]
             build += _TARGET.format(
                 name = name,
                 defines = repr(defines),
@@ -67,6 +88,7 @@ system_libraries = repository_rule(
             doc = "JSON: Bazel package -> target -> pkg-config modules (or -l flags for a library that has none).",
         ),
         "programs": attr.string_dict(doc = "Target -> program found in PATH, in the root package."),
+        "static": attr.bool(doc = "Whether archives are linked, which need what they depend on named as well."),
     },
     configure = True,
     environ = ["PKG_CONFIG_PATH"],
