@@ -13,6 +13,12 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address, grpc::Chan
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
+std::shared_ptr<grpc::Channel> NewNarrowChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  return NewChannel(address, arguments);
+}
+
 CallError ErrorIn(const grpc::Status& status) {
   CallError error;
   error.code = status.error_code();

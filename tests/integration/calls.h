@@ -22,6 +22,10 @@ namespace taskwatch {
 // A connection of its own to `address`, shared with no other channel.
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& address, grpc::ChannelArguments arguments = {});
 
+// The same, but it takes in no more than 64 KiB of a stream that nobody reads; gRPC's own estimate of what the
+// connection can bear would be some megabytes between two processes of one machine.
+std::shared_ptr<grpc::Channel> NewNarrowChannel(const std::string& address);
+
 // The google.rpc details of a failed call, decoded.
 struct CallError {
   grpc::StatusCode code = grpc::StatusCode::OK;

@@ -1,0 +1,128 @@
+// Access tokens end to end: obtained once, renewed once, and their trouble told as the service's own.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+#include "service/config.h"
+#include "tests/dingtalk_standin/api.h"
+#include "tests/dingtalk_standin/dingtalk_model.h"
+#include "tests/dingtalk_standin/dingtalk_server.h"
+#include "tests/dingtalk_standin/fault.h"
+#include "tests/dingtalk_standin/task_plan.h"
+#include "tests/integration/calls.h"
+#include "tests/integration/service_under_test.h"
+
+namespace taskwatch {
+namespace {
+
+using standin::Api;
+using standin::DingTalkModel;
+using standin::DingTalkServer;
+using standin::Fault;
+
+constexpr int kTasks = 50;
+
+std::string TaskId(int number) { return absl::StrCat("task", number); }
+
+// A gateway without limits that has kTasks running tasks and only tokens that it has issued.
+std::unique_ptr<DingTalkServer> StartGateway() {
+  DingTalkServer::Options options;
+  options.model.qps = 0;
+  options.model.monthly_calls = 0;
+  std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(options);
+  gateway->WithModel([](DingTalkModel& model, absl::Time now) {
+    standin::TaskPlan plan;
+    plan.running = absl::Hours(1);
+    for (int i = 0; i < kTasks; ++i) model.AddTask(TaskId(i), plan, now);
+  });
+  return gateway;
+}
+
+struct TokenCallRow {
+  const char* name;
+  Api api;
+  bool has_corp_id;
+};
+
+class TokenCall : public testing::TestWithParam<TokenCallRow> {
+ protected:
+  Config ConfigFor(const DingTalkServer& gateway, const std::string& secret) {
+    const DingTalkModel::Options known;
+    Config config = TestConfig(gateway.base_url());
+    config.access_token.clear();
+    config.app_key = known.app_key;
+    config.app_secret = secret;
+    if (GetParam().has_corp_id) config.corp_id = known.corp_id;
+    return config;
+  }
+
+  static DingTalkModel::Counts CountsOf(DingTalkServer& gateway) {
+    DingTalkModel::Counts counts;
+    gateway.WithModel([&counts](DingTalkModel& model, absl::Time) { counts = model.counts(); });
+    return counts;
+  }
+};
+
+TEST_P(TokenCall, IsMadeOnceForManyWhoWaitWhenTheTokenHasExpired) {
+  const std::unique_ptr<DingTalkServer> gateway = StartGateway();
+  ServiceUnderTest service(ConfigFor(*gateway, DingTalkModel::Options().app_secret));
+  ASSERT_TRUE(Get(service.stub(), TaskId(0)).status.ok());
+  ASSERT_EQ(CountsOf(*gateway).of(GetParam().api), 1);
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ExpireTokens(); });
+
+  GetRequest::Options fresh;
+  fresh.max_staleness = absl::ZeroDuration();
+  std::vector<std::unique_ptr<GetRequest>> requests;
+  for (int i = 0; i < kTasks; ++i) {
+    requests.push_back(std::make_unique<GetRequest>(service.stub(), TaskId(i), fresh));
+  }
+
+  for (const auto& request : requests) EXPECT_TRUE(request->Await().ok()) << ErrorIn(request->Await());
+  EXPECT_EQ(CountsOf(*gateway).of(GetParam().api), 2);
+}
+
+TEST_P(TokenCall, WithAWrongSecretIsToldAsTheServicesOwnTroubleAndNotRepeated) {
+  const std::unique_ptr<DingTalkServer> gateway = StartGateway();
+  ServiceUnderTest service(ConfigFor(*gateway, "not-the-secret"));
+
+  std::vector<std::unique_ptr<GetRequest>> requests;
+  for (int i = 0; i < kTasks; ++i) requests.push_back(std::make_unique<GetRequest>(service.stub(), TaskId(i)));
+
+  for (const auto& request : requests) {
+    const CallError error = ErrorIn(request->Await());
+    EXPECT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION) << error;
+    EXPECT_EQ(error.reason, "UPSTREAM_UNAUTHENTICATED");
+  }
+  EXPECT_EQ(CountsOf(*gateway).of(Api::kTaskInfo), 0) << "nothing is asked without a token";
+}
+
+TEST_P(TokenCall, ThatIsRejectedEvenWithANewTokenIsToldAsTheServicesOwnTrouble) {
+  const std::unique_ptr<DingTalkServer> gateway = StartGateway();
+  ServiceUnderTest service(ConfigFor(*gateway, DingTalkModel::Options().app_secret));
+  Fault reject;
+  reject.api = Api::kTaskInfo;
+  reject.count = 2;
+  reject.http_status = 400;
+  reject.code = "InvalidAuthentication";
+  gateway->WithModel([&reject](DingTalkModel& model, absl::Time) { model.InjectFault(reject); });
+
+  const CallError error = ErrorIn(Get(service.stub(), TaskId(0)).status);
+
+  EXPECT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION) << error;
+  EXPECT_EQ(error.reason, "UPSTREAM_UNAUTHENTICATED");
+  EXPECT_EQ(error.metadata.at("upstream_code"), "InvalidAuthentication");
+  EXPECT_TRUE(Get(service.stub(), TaskId(0)).status.ok()) << "the next call works";
+}
+
+INSTANTIATE_TEST_SUITE_P(AccessToken, TokenCall,
+                         testing::Values(TokenCallRow{"A", Api::kAccessToken, false},
+                                         TokenCallRow{"B", Api::kCorpToken, true}),
+                         [](const auto& row) { return row.param.name; });
+
+}  // namespace
+}  // namespace taskwatch

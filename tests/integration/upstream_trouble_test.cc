@@ -1,0 +1,158 @@
+// What callers see when the gateway misbehaves as a peer: never more than an error, and never for long.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+
+#include "service/config.h"
+#include "tests/dingtalk_standin/dingtalk_model.h"
+#include "tests/dingtalk_standin/dingtalk_server.h"
+#include "tests/dingtalk_standin/fault.h"
+#include "tests/fakes/raw_server.h"
+#include "tests/integration/calls.h"
+#include "tests/integration/service_under_test.h"
+
+namespace taskwatch {
+namespace {
+
+using standin::DingTalkModel;
+using standin::DingTalkServer;
+using standin::Fault;
+
+DingTalkServer::Options GatewayOptions() {
+  DingTalkServer::Options options;
+  options.model.static_tokens = {kTestToken};
+  options.model.qps = 0;
+  options.model.monthly_calls = 0;
+  options.model.example_task = true;
+  return options;
+}
+
+// How many attempts one get makes.
+constexpr int kAttempts = 3;
+
+struct TroubleRow {
+  const char* fault;
+  // How often it strikes.
+  int count;
+  grpc::StatusCode code;
+  const char* reason;
+};
+
+class Trouble : public testing::TestWithParam<TroubleRow> {};
+
+TEST_P(Trouble, IsToldWithinTheCallersDeadlineAndThenForgotten) {
+  const std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(GatewayOptions());
+  Config config = TestConfig(gateway->base_url());
+  // Long enough for a slow machine to answer in, which the last call needs.
+  config.upstream_timeout = absl::Seconds(3);
+  ServiceUnderTest service(config);
+  Fault fault = *standin::CannedFault(GetParam().fault);
+  fault.count = GetParam().count;
+  gateway->WithModel([&fault](DingTalkModel& model, absl::Time) { model.InjectFault(fault); });
+
+  const CallError error = ErrorIn(Get(service.stub(), "abcd").status);
+
+  EXPECT_EQ(error.code, GetParam().code) << error;
+  EXPECT_EQ(error.reason, GetParam().reason) << error;
+  const GetResult next = Get(service.stub(), "abcd");
+  EXPECT_TRUE(next.status.ok()) << ErrorIn(next.status);
+  EXPECT_EQ(next.task.state(), v1::TASK_STATE_PARTIALLY_FAILED);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Upstream, Trouble,
+    testing::Values(TroubleRow{"hang", kAttempts, grpc::StatusCode::UNAVAILABLE, "UPSTREAM_TIMEOUT"},
+                    TroubleRow{"drip", kAttempts, grpc::StatusCode::UNAVAILABLE, "UPSTREAM_TIMEOUT"},
+                    TroubleRow{"reset", kAttempts, grpc::StatusCode::UNAVAILABLE, "UPSTREAM_UNAVAILABLE"},
+                    TroubleRow{"close", kAttempts, grpc::StatusCode::UNAVAILABLE, "UPSTREAM_UNAVAILABLE"},
+                    TroubleRow{"huge", 1, grpc::StatusCode::INTERNAL, "UPSTREAM_MALFORMED_RESPONSE"}),
+    [](const auto& row) { return row.param.fault; });
+
+TEST(Upstream, ThatResetsOnceIsAskedAgainWithoutTheCallerNoticing) {
+  const std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(GatewayOptions());
+  ServiceUnderTest service(TestConfig(gateway->base_url()));
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.InjectFault(*standin::CannedFault("reset")); });
+  const GetResult result = Get(service.stub(), "abcd");
+  EXPECT_TRUE(result.status.ok()) << ErrorIn(result.status);
+}
+
+TEST(Upstream, ThatHangsDoesNotOutlastTheCallersDeadline) {
+  RawServer gateway([](RawServer::Connection& connection, const std::string&) { connection.WaitUntilGone(); });
+  // The upstream's time-out, of minutes, is not what ends the call.
+  ServiceUnderTest service(TestConfig(gateway.url()));
+  GetRequest::Options options;
+  options.timeout = absl::Milliseconds(100);
+  EXPECT_EQ(Get(service.stub(), "abcd", options).status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  service.Await([](const TaskwatchService::Stats& stats) {
+    return stats.tracker.waiting_gets == 0 && stats.calls.finished == stats.calls.started;
+  });
+}
+
+TEST(Upstream, ThatRedirectsIsNotFollowed) {
+  RawServer elsewhere([](RawServer::Connection& connection, const std::string&) {
+    connection.Send("HTTP/1.1 200 OK\r\ncontent-length: 28\r\n\r\n{\"taskId\":\"abcd\",\"status\":1}");
+  });
+  const std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(GatewayOptions());
+  ServiceUnderTest service(TestConfig(gateway->base_url()));
+  Fault fault = *standin::CannedFault("redirect");
+  fault.count = kAttempts;
+  fault.headers = {{"Location", elsewhere.url() + "/v2.0/doc/task/info/abcd"}};
+  gateway->WithModel([&fault](DingTalkModel& model, absl::Time) { model.InjectFault(fault); });
+
+  const CallError error = ErrorIn(Get(service.stub(), "abcd").status);
+
+  EXPECT_EQ(error.code, grpc::StatusCode::UNAVAILABLE) << error;
+  EXPECT_EQ(error.reason, "UPSTREAM_UNAVAILABLE");
+  EXPECT_EQ(error.metadata.at("http_status"), "302");
+  EXPECT_EQ(elsewhere.connections(), 0);
+  const GetResult next = Get(service.stub(), "abcd");
+  EXPECT_TRUE(next.status.ok()) << ErrorIn(next.status);
+}
+
+TEST(Upstream, ThatIsDownIsUnavailableUntilItIsUpAgain) {
+  DingTalkServer::Options options = GatewayOptions();
+  std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(options);
+  ServiceUnderTest service(TestConfig(gateway->base_url()));
+  options.http.port = gateway->port();
+  gateway.reset();
+
+  const CallError error = ErrorIn(Get(service.stub(), "abcd").status);
+
+  EXPECT_EQ(error.code, grpc::StatusCode::UNAVAILABLE) << error;
+  EXPECT_EQ(error.reason, "UPSTREAM_UNAVAILABLE");
+  EXPECT_TRUE(error.retry_after.has_value());
+  gateway = *DingTalkServer::Start(options);
+  const GetResult next = Get(service.stub(), "abcd");
+  EXPECT_TRUE(next.status.ok()) << ErrorIn(next.status);
+}
+
+TEST(Upstream, ThatSendsFiftyMegabytesCostsNoMemory) {
+  constexpr size_t kHuge = size_t{50} << 20;
+  const std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(GatewayOptions());
+  ServiceUnderTest service(TestConfig(gateway->base_url()));
+  Fault fault = *standin::CannedFault("huge");
+  fault.huge_bytes = kHuge;
+  fault.count = Fault::kUntilCleared;
+  gateway->WithModel([&fault](DingTalkModel& model, absl::Time) { model.InjectFault(fault); });
+  const auto ask = [&service](int rounds) {
+    for (int i = 0; i < rounds; ++i) {
+      EXPECT_EQ(ErrorIn(Get(service.stub(), "abcd").status).reason, "UPSTREAM_MALFORMED_RESPONSE");
+    }
+  };
+
+  ask(10);
+  const size_t before = ResidentBytes();
+  ask(100);
+
+  // All of them together would be a hundred times as much.
+  EXPECT_LT(ResidentBytes(), before + MemoryBound(kHuge));
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ClearFaults(); });
+  EXPECT_TRUE(Get(service.stub(), "abcd").status.ok());
+}
+
+}  // namespace
+}  // namespace taskwatch
