@@ -1,5 +1,6 @@
 #include "service/taskwatch_service.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -14,6 +15,9 @@
 
 namespace taskwatch {
 namespace {
+
+// The time that answers get to reach their callers when all calls have ended.
+constexpr absl::Duration kFarewell = absl::Milliseconds(500);
 
 CurlHttpClient::Options HttpOptions(const Config& config) {
   CurlHttpClient::Options options;
@@ -92,9 +96,12 @@ TaskwatchService::~TaskwatchService() {
 }
 
 void TaskwatchService::Drain(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
   server_->StopServing();
   service_.Drain();
-  server_->Shutdown(timeout);
+  service_.AwaitCalls(timeout);
+  // What is open now is gRPC's own: health watches, which do not end by themselves, and answers on their way.
+  server_->Shutdown(std::clamp(deadline - absl::Now(), absl::ZeroDuration(), kFarewell));
   // Posted, so that it comes after all that the calls which have just ended have posted.
   loop_.Post([this] { loop_.Stop(); });
   loop_thread_.join();

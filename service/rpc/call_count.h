@@ -2,8 +2,11 @@
 #ifndef TASKWATCH_SERVICE_RPC_CALL_COUNT_H_
 #define TASKWATCH_SERVICE_RPC_CALL_COUNT_H_
 
-#include <atomic>
 #include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace taskwatch {
 
@@ -13,8 +16,14 @@ class CallCount {
   // One call, for as long as this exists.
   class Call {
    public:
-    explicit Call(CallCount* count) : count_(count) { count_->started_.fetch_add(1, std::memory_order_relaxed); }
-    ~Call() { count_->finished_.fetch_add(1, std::memory_order_relaxed); }
+    explicit Call(CallCount* count) : count_(count) {
+      const absl::MutexLock lock(&count_->mutex_);
+      ++count_->started_;
+    }
+    ~Call() {
+      const absl::MutexLock lock(&count_->mutex_);
+      ++count_->finished_;
+    }
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
@@ -22,12 +31,27 @@ class CallCount {
     CallCount* const count_;
   };
 
-  uint64_t started() const { return started_.load(std::memory_order_relaxed); }
-  uint64_t finished() const { return finished_.load(std::memory_order_relaxed); }
+  uint64_t started() const {
+    const absl::MutexLock lock(&mutex_);
+    return started_;
+  }
+  uint64_t finished() const {
+    const absl::MutexLock lock(&mutex_);
+    return finished_;
+  }
+
+  // Blocks until no call is open, or for `timeout`; whether none is.
+  bool AwaitNone(absl::Duration timeout) const {
+    const absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(this, &CallCount::NoneOpen), timeout);
+  }
 
  private:
-  std::atomic<uint64_t> started_{0};
-  std::atomic<uint64_t> finished_{0};
+  bool NoneOpen() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return started_ == finished_; }
+
+  mutable absl::Mutex mutex_;
+  uint64_t started_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t finished_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace taskwatch

@@ -61,6 +61,9 @@ class TaskService final : public v1::TaskService::CallbackService {
   // unless memory can answer them. Returns at once. Any thread.
   void Drain();
 
+  // Blocks until no call is open, or for `timeout`. Any thread but the loop's and gRPC's.
+  void AwaitCalls(absl::Duration timeout) const { calls_.AwaitNone(timeout); }
+
   // Loop thread only.
   Stats stats() const { return {calls_.started(), calls_.finished(), open_calls_.size()}; }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 
 namespace taskwatch {
 namespace {
@@ -37,8 +38,11 @@ void LoggedTaskSource::Notice(const absl::Status& status) {
   }
   ++failures_;
   if (details.reason == std::exchange(failing_, details.reason)) return;
-  spdlog::warn("upstream: {}: {} (http_status={} code={} request_id={})", std::string(ErrorReasonName(details.reason)),
-               std::string(status.message()), details.http_status, details.upstream_code, details.upstream_request_id);
+  // The message names the HTTP status and the code, as far as there was an answer.
+  const std::string request_id =
+      details.upstream_request_id.empty() ? "" : absl::StrCat(" (request id ", details.upstream_request_id, ")");
+  spdlog::warn("upstream: {}: {}{}", std::string(ErrorReasonName(details.reason)), std::string(status.message()),
+               request_id);
 }
 
 }  // namespace taskwatch
