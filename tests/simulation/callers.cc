@@ -1,0 +1,191 @@
+#include "tests/simulation/callers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+
+#include "service/task/task_error.h"
+
+namespace taskwatch::simulation {
+namespace {
+
+// How long TaskTracker remembers a refusal.
+constexpr absl::Duration kRefusalMemory = absl::Seconds(10);
+
+// The final state, if the server has been told it before this moment.
+const SimulatedHttpClient::Observation* FinalOf(const SimulatedServer& server, const std::string& task_id) {
+  const auto& observations = server.http().ObservationsOf(task_id);
+  return observations.empty() || !IsDone(observations.back().info.state) ? nullptr : &observations.back();
+}
+
+void CheckState(World* world, const SimulatedServer& server, const std::string& name, const TaskInfo& info) {
+  if (server.http().IsLatest(info)) return;
+  world->journal->Break(Invariant::kLatestStateOnly, name, " is answered with ", TaskStateName(info.state),
+                        ", which is not the latest state");
+}
+
+}  // namespace
+
+Getter::Getter(World* world, Options options)
+    : world_(world),
+      server_(world->server),
+      options_(std::move(options)),
+      asked_(world->loop->Now()),
+      fetches_before_(server_->source().RecordOf(options_.task_id).started) {
+  world_->journal->Note(options_.name, ": gets ", options_.task_id, ", at most ",
+                        absl::FormatDuration(options_.max_staleness), " old, within ",
+                        absl::FormatDuration(options_.timeout));
+  ++world_->started;
+  ++server_->source().RecordOf(options_.task_id).gets;
+  // Draining waits for gets, which are bounded by themselves.
+  call_id_ = server_->AddCall([](const absl::Status&) {});
+  get_id_ = server_->tracker().Get(options_.task_id, options_.max_staleness, asked_ + options_.timeout,
+                                   [this](const absl::StatusOr<TaskSnapshotPtr>& answer) { OnAnswer(answer); });
+  if (!ended_ && options_.cancel_after.has_value()) {
+    cancel_timer_ = world_->loop->RunAfter(*options_.cancel_after, [this] { Cancel(); });
+  }
+}
+
+Getter::~Getter() { world_->loop->CancelTimer(cancel_timer_); }
+
+void Getter::Cancel() {
+  if (ended_) return;
+  world_->journal->Note(options_.name, ": cancels");
+  End();
+  server_->tracker().CancelGet(options_.task_id, get_id_);
+}
+
+void Getter::OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
+  world_->journal->Note(options_.name, ": is answered ",
+                        answer.ok() ? TaskStateName((*answer)->info.state) : ShownStatus(answer.status()));
+  if (ended_) {
+    world_->journal->Break(Invariant::kNothingAfterTheEnd, options_.name, " is answered after its end");
+    return;
+  }
+  world_->journal->Count(answer.ok() ? "gets answered" : "gets failed");
+  CheckAnswer(answer);
+  End();
+}
+
+void Getter::CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
+  Journal& journal = *world_->journal;
+  const absl::Time now = world_->loop->Now();
+  const RecordedTaskSource::Record& record = server_->source().RecordOf(options_.task_id);
+  if (now > asked_ + options_.timeout) {
+    journal.Break(Invariant::kNobodyWaitsTooLong, options_.name, " is answered after its deadline");
+  }
+  if (!answer.ok()) {
+    journal.CheckForSecrets(options_.name, answer.status());
+    const bool no_reason = DetailsOf(answer.status()).reason == ErrorReason::kNone;
+    const bool late = absl::IsDeadlineExceeded(answer.status()) && now == asked_ + options_.timeout;
+    if (no_reason && !late) {
+      journal.Break(Invariant::kNoAnswerWithoutAReason, options_.name, " is answered ", ShownStatus(answer.status()));
+    }
+    return;
+  }
+  const TaskSnapshot& snapshot = **answer;
+  CheckState(world_, *server_, options_.name, snapshot.info);
+  if (IsDone(snapshot.info.state)) return;
+  if (options_.max_staleness > absl::ZeroDuration()) {
+    if (now - snapshot.observe_time > options_.max_staleness || snapshot.observe_time > now) {
+      journal.Break(Invariant::kGetsAreFreshEnough, options_.name, " gets what is ",
+                    absl::FormatDuration(now - snapshot.observe_time), " old");
+    }
+  } else if (record.finished <= fetches_before_) {
+    journal.Break(Invariant::kGetsAreFreshEnough, options_.name, " gets what was asked for before it came");
+  }
+}
+
+void Getter::End() {
+  ended_ = true;
+  ++world_->finished;
+  --server_->source().RecordOf(options_.task_id).gets;
+  server_->RemoveCall(call_id_);
+}
+
+Waiter::Waiter(World* world, Options options)
+    : world_(world),
+      server_(world->server),
+      options_(std::move(options)),
+      asked_(world->loop->Now()),
+      session_(world->loop, &server_->tracker(), options_.session,
+               [this](const absl::StatusOr<TaskSnapshotPtr>& answer) { OnAnswer(answer); }) {
+  world_->journal->Note(options_.name, ": waits for ", options_.session.task_id, " for ",
+                        absl::FormatDuration(options_.session.timeout), " with etag '", options_.session.last_etag,
+                        "'");
+  ++world_->started;
+  ++server_->source().RecordOf(options_.session.task_id).watchers;
+  call_id_ = server_->AddCall([this](const absl::Status& status) {
+    end_asked_ = true;
+    LoseInterest();
+    session_.End(status);
+  });
+  session_.Start();
+  if (!ended_ && options_.cancel_after.has_value()) {
+    cancel_timer_ = world_->loop->RunAfter(*options_.cancel_after, [this] { Cancel(); });
+  }
+}
+
+Waiter::~Waiter() { world_->loop->CancelTimer(cancel_timer_); }
+
+void Waiter::Cancel() {
+  if (ended_) return;
+  world_->journal->Note(options_.name, ": cancels");
+  end_asked_ = true;
+  LoseInterest();
+  session_.End(absl::CancelledError("the caller has gone"));
+}
+
+void Waiter::OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
+  world_->journal->Note(options_.name, ": is answered ",
+                        answer.ok() ? TaskStateName((*answer)->info.state) : ShownStatus(answer.status()));
+  if (ended_) {
+    world_->journal->Break(Invariant::kNothingAfterTheEnd, options_.name, " is answered after its end");
+    return;
+  }
+  world_->journal->Count(answer.ok() ? "waits answered" : "waits failed");
+  ended_ = true;
+  ++world_->finished;
+  LoseInterest();
+  server_->RemoveCall(call_id_);
+  CheckAnswer(answer);
+}
+
+void Waiter::CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
+  Journal& journal = *world_->journal;
+  const std::string& task_id = options_.session.task_id;
+  const absl::Time now = world_->loop->Now();
+  const absl::Time time_is_up = asked_ + std::max(options_.session.timeout, absl::ZeroDuration());
+  const SimulatedHttpClient::Observation* const final = FinalOf(*server_, task_id);
+  if (now > time_is_up || (final != nullptr && now > std::max(asked_, final->received))) {
+    journal.Break(Invariant::kNobodyWaitsTooLong, options_.name, " is answered too late");
+  }
+  if (answer.ok()) {
+    const TaskSnapshot& snapshot = **answer;
+    CheckState(world_, *server_, options_.name, snapshot.info);
+    const bool changed = !options_.session.last_etag.empty() && snapshot.etag != options_.session.last_etag;
+    if (!IsDone(snapshot.info.state) && !changed && now != time_is_up) {
+      journal.Break(Invariant::kNoAnswerWithoutAReason, options_.name, " is answered with what it knows");
+    }
+    return;
+  }
+  journal.CheckForSecrets(options_.name, answer.status());
+  const bool nothing_known = server_->http().ObservationsOf(task_id).empty();
+  const ErrorDetails details = DetailsOf(answer.status());
+  const bool refused = details.persistence == Persistence::kPermanent;
+  const absl::Time failed = server_->source().RecordOf(task_id).last_fatal;
+  const bool for_an_error =
+      details.reason != ErrorReason::kNone && failed >= asked_ - (refused ? kRefusalMemory : absl::ZeroDuration());
+  const bool for_the_time = now == time_is_up && nothing_known;
+  const bool for_want_of_room = details.reason == ErrorReason::kTooManyWatchers;
+  if (!end_asked_ && !for_an_error && !for_the_time && !for_want_of_room) {
+    journal.Break(Invariant::kNoAnswerWithoutAReason, options_.name, " is answered ", ShownStatus(answer.status()));
+  }
+}
+
+void Waiter::LoseInterest() {
+  if (std::exchange(interested_, false)) --server_->source().RecordOf(options_.session.task_id).watchers;
+}
+
+}  // namespace taskwatch::simulation

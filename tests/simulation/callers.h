@@ -1,0 +1,91 @@
+// Clients that ask once: GetTaskInfo and WaitTask, with everything checked that is promised of their answers.
+#ifndef TASKWATCH_TESTS_SIMULATION_CALLERS_H_
+#define TASKWATCH_TESTS_SIMULATION_CALLERS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "service/runtime/event_loop.h"
+#include "service/task/task_info.h"
+#include "service/tracker/wait_session.h"
+#include "tests/simulation/world.h"
+
+namespace taskwatch::simulation {
+
+// One GetTaskInfo.
+class Getter {
+ public:
+  struct Options {
+    std::string name;
+    std::string task_id;
+    absl::Duration max_staleness;
+    absl::Duration timeout;
+    // Goes away after this time, if set.
+    std::optional<absl::Duration> cancel_after;
+  };
+
+  // Asks at once. `world` must outlive it.
+  Getter(World* world, Options options);
+  ~Getter();
+
+  void Cancel();
+  bool ended() const { return ended_; }
+
+ private:
+  void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  void CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  void End();
+
+  World* const world_;
+  SimulatedServer* const server_;
+  const Options options_;
+  const absl::Time asked_;
+  const uint64_t fetches_before_;
+  uint64_t call_id_ = 0;
+  TaskTracker::GetId get_id_ = 0;
+  bool ended_ = false;
+  EventLoop::TimerId cancel_timer_;
+};
+
+// One WaitTask.
+class Waiter {
+ public:
+  struct Options {
+    std::string name;
+    WaitSession::Options session;
+    // Goes away after this time, if set.
+    std::optional<absl::Duration> cancel_after;
+  };
+
+  // Asks at once. `world` must outlive it.
+  Waiter(World* world, Options options);
+  ~Waiter();
+
+  void Cancel();
+  bool ended() const { return ended_; }
+
+ private:
+  void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  void CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  void LoseInterest();
+
+  World* const world_;
+  SimulatedServer* const server_;
+  const Options options_;
+  const absl::Time asked_;
+  uint64_t call_id_ = 0;
+  bool interested_ = true;
+  bool end_asked_ = false;
+  bool ended_ = false;
+  EventLoop::TimerId cancel_timer_;
+  WaitSession session_;
+};
+
+}  // namespace taskwatch::simulation
+
+#endif  // TASKWATCH_TESTS_SIMULATION_CALLERS_H_

@@ -1,0 +1,302 @@
+#include "tests/simulation/watch_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "service/task/task_error.h"
+
+namespace taskwatch::simulation {
+namespace {
+
+// WatchSession may end a stream by this share of its maximum age early.
+constexpr double kMinAgeShare = 0.9;
+// How long TaskTracker remembers a refusal.
+constexpr absl::Duration kRefusalMemory = absl::Seconds(10);
+constexpr absl::Duration kCallbackDelay = absl::Milliseconds(50);
+
+std::string Shown(const TaskInfo& info) {
+  return absl::StrCat(TaskStateName(info.state), " ", info.succeeded_count.value_or(-1), "+",
+                      info.failed_count.value_or(-1), "/", info.total_count.value_or(-1));
+}
+
+}  // namespace
+
+WatchStream::WatchStream(SimulatedLoop* loop, Journal* journal, SimulatedServer* server, Random* random,
+                         std::string name, WatchSession::Options options, const ReadingHabit* habit, OnEnd on_end)
+    : loop_(loop),
+      journal_(journal),
+      server_(server),
+      random_(random),
+      name_(std::move(name)),
+      options_(std::move(options)),
+      habit_(habit),
+      on_end_(std::move(on_end)),
+      session_(loop, &server->tracker(), this, options_),
+      told_etag_(options_.last_etag),
+      read_etag_(options_.last_etag) {}
+
+WatchStream::~WatchStream() {
+  loop_->CancelTimer(write_timer_);
+  loop_->CancelTimer(cancel_timer_);
+}
+
+void WatchStream::Open() {
+  journal_->Note(name_, ": watches ", options_.task_id, " with etag '", options_.last_etag, "'");
+  opened_ = loop_->Now();
+  idle_since_ = opened_;
+  interested_ = true;
+  ++server_->source().RecordOf(options_.task_id).watchers;
+  call_id_ = server_->AddCall([this](const absl::Status& status) { EndByServer(status); });
+  const bool known = !observations().empty();
+  session_.Start();
+  if (known && !wrote_ && !finished_) {
+    journal_->Break(Invariant::kFirstMessageAtOnce, name_, " is told nothing although ", options_.task_id, " is known");
+  }
+}
+
+void WatchStream::Cancel() {
+  if (finished_ || cancelling_) return;
+  journal_->Note(name_, ": cancels");
+  cancelling_ = true;
+  DeliverCancelIn(random_->Between(absl::ZeroDuration(), kCallbackDelay));
+  if (writing_) EndWriteIn(random_->Between(absl::ZeroDuration(), kCallbackDelay), random_->Chance(0.3));
+}
+
+void WatchStream::Write(const TaskSnapshot& snapshot) {
+  journal_->Note(name_, ": is told ", Shown(snapshot.info));
+  journal_->Count("states told");
+  CheckUsable("a state");
+  CheckSilence("a state");
+  CheckState(snapshot);
+  if (IsDone(snapshot.info.state)) {
+    journal_->Break(Invariant::kTerminalExactlyOnceLastAndOk, name_, " is told the end, but the stream goes on");
+  }
+  BeginWrite(snapshot.etag);
+}
+
+void WatchStream::Write(const WatchSession::Heartbeat& heartbeat) {
+  journal_->Note(name_, ": hears a heartbeat with etag '", heartbeat.etag, "' ",
+                 ShownStatus(heartbeat.last_poll_error));
+  const absl::string_view error = ErrorReasonName(DetailsOf(heartbeat.last_poll_error).reason);
+  journal_->Count(absl::StrCat("heartbeats", error.empty() ? "" : ": ", error));
+  CheckUsable("a heartbeat");
+  CheckSilence("a heartbeat");
+  CheckHeartbeat(heartbeat);
+  BeginWrite(read_etag_);
+}
+
+void WatchStream::WriteAndFinish(const TaskSnapshot& snapshot) {
+  journal_->Note(name_, ": is told ", Shown(snapshot.info), " and OK");
+  CheckUsable("the end");
+  CheckSilence("the end");
+  CheckState(snapshot);
+  if (!IsDone(snapshot.info.state)) {
+    journal_->Break(Invariant::kTerminalExactlyOnceLastAndOk, name_, " got OK after ", Shown(snapshot.info));
+  }
+  Finished({absl::OkStatus(), snapshot.etag});
+}
+
+void WatchStream::Finish(const absl::Status& status) {
+  journal_->Note(name_, ": ends with ", ShownStatus(status));
+  CheckUsable("a status");
+  CheckSilence("a status");
+  CheckEnd(status);
+  Finished({status, read_etag_});
+}
+
+void WatchStream::Abort() {
+  journal_->Note(name_, ": is broken off");
+  journal_->Count("streams broken off");
+  if (!writing_) journal_->Break(Invariant::kStalledWritesAreBrokenOff, name_, " is broken off while it waits");
+  aborted_ = true;
+  EndWriteIn(random_->Between(absl::ZeroDuration(), kCallbackDelay), false);
+  DeliverCancelIn(random_->Between(absl::ZeroDuration(), kCallbackDelay));
+}
+
+void WatchStream::BeginWrite(std::string etag) {
+  wrote_ = true;
+  writing_ = true;
+  writing_etag_ = std::move(etag);
+  write_began_ = loop_->Now();
+  if (cancelling_) {
+    EndWriteIn(random_->Between(absl::ZeroDuration(), kCallbackDelay), false);
+  } else if (!random_->Chance(habit_->stall)) {
+    EndWriteIn(random_->Between(habit_->min_write, habit_->max_write), true);
+  } else {
+    // Checked even if nobody breaks it off.
+    EndWriteIn(options_.stall_timeout + absl::Seconds(1), false);
+  }
+}
+
+void WatchStream::EndWriteIn(absl::Duration delay, bool ok) {
+  loop_->CancelTimer(write_timer_);
+  write_timer_ = loop_->RunAfter(delay, [this, ok] { EndWrite(ok); });
+}
+
+void WatchStream::EndWrite(bool ok) {
+  journal_->Note(name_, ok ? ": has read it" : ": write fails");
+  if (loop_->Now() - write_began_ > options_.stall_timeout && !aborted_) {
+    journal_->Break(Invariant::kStalledWritesAreBrokenOff, name_, " was left in one write for ",
+                    absl::FormatDuration(loop_->Now() - write_began_));
+  }
+  writing_ = false;
+  idle_since_ = loop_->Now();
+  if (ok) {
+    read_etag_ = writing_etag_;
+  } else {
+    write_failed_ = true;
+    LoseInterest();
+  }
+  session_.OnWritten(ok);
+}
+
+void WatchStream::DeliverCancelIn(absl::Duration delay) {
+  loop_->CancelTimer(cancel_timer_);
+  cancel_timer_ = loop_->RunAfter(delay, [this] { DeliverCancel(); });
+}
+
+void WatchStream::DeliverCancel() {
+  cancelled_ = true;
+  LoseInterest();
+  session_.OnCancelled();
+}
+
+void WatchStream::EndByServer(const absl::Status& status) {
+  journal_->Note(name_, ": is asked to end");
+  end_asked_ = std::min(end_asked_, loop_->Now());
+  LoseInterest();
+  session_.End(status);
+}
+
+void WatchStream::LoseInterest() {
+  if (std::exchange(interested_, false)) --server_->source().RecordOf(options_.task_id).watchers;
+}
+
+void WatchStream::Finished(Result result) {
+  if (std::exchange(finished_, true)) return;
+  const absl::string_view reason = ErrorReasonName(DetailsOf(result.status).reason);
+  journal_->Count(
+      absl::StrCat("streams ended: ", reason.empty() ? absl::StatusCodeToString(result.status.code()) : reason));
+  LoseInterest();
+  server_->RemoveCall(call_id_);
+  // gRPC may tell of a cancel until the call is done with, also after its end.
+  if (random_->Chance(0.2)) loop_->Post([this] { session_.OnCancelled(); });
+  loop_->Post([this, result = std::move(result)] {
+    OnEnd on_end = std::move(on_end_);
+    on_end(result);
+  });
+}
+
+bool WatchStream::MayBeEnding() const {
+  return cancelled_ || write_failed_ || end_asked_ != absl::InfiniteFuture() ||
+         loop_->Now() - opened_ >= options_.max_age * kMinAgeShare ||
+         server_->source().RecordOf(options_.task_id).last_fatal >= opened_;
+}
+
+void WatchStream::CheckUsable(absl::string_view what) {
+  if (finished_) journal_->Break(Invariant::kNothingAfterTheEnd, name_, " is sent ", what, " after its end");
+  if (writing_) journal_->Break(Invariant::kOneWriteAtATime, name_, " is sent ", what, " during a write");
+}
+
+void WatchStream::CheckSilence(absl::string_view what) {
+  if (writing_ || loop_->Now() - idle_since_ <= options_.heartbeat_interval) return;
+  journal_->Break(Invariant::kHeartbeatsInTime, name_, " heard nothing for ",
+                  absl::FormatDuration(loop_->Now() - idle_since_), " before ", what);
+}
+
+void WatchStream::CheckState(const TaskSnapshot& snapshot) {
+  // A finished task is always sent, also to who has seen it on another stream.
+  const bool may_repeat = IsDone(snapshot.info.state) && !told_state_;
+  if (snapshot.etag == told_etag_ && !may_repeat) {
+    journal_->Break(Invariant::kNoDuplicateEtagInARow, name_, " is told ", Shown(snapshot.info), " again");
+  }
+  told_etag_ = snapshot.etag;
+  told_state_ = true;
+
+  size_t match = next_observation_;
+  while (match < observations().size() && observations()[match].info != snapshot.info) ++match;
+  if (match == observations().size()) {
+    const bool had = std::any_of(observations().begin(), observations().end(),
+                                 [&](const auto& observation) { return observation.info == snapshot.info; });
+    journal_->Break(had ? Invariant::kObservationOrder : Invariant::kFirstMessageIsAStateTheUpstreamHad, name_,
+                    " is told ", Shown(snapshot.info), had ? " after a later state" : ", which DingTalk did not say");
+    return;
+  }
+  next_observation_ = match;
+  if (!MayBeEnding() && !server_->http().IsLatest(snapshot.info)) {
+    journal_->Break(Invariant::kLatestStateOnly, name_, " is told ", Shown(snapshot.info), " although ",
+                    Shown(observations().back().info), " is known");
+  }
+}
+
+void WatchStream::CheckHeartbeat(const WatchSession::Heartbeat& heartbeat) {
+  const auto broken = [this](absl::string_view what) {
+    journal_->Break(Invariant::kHeartbeatsTellTheTruth, name_, "'s heartbeat ", what);
+  };
+  journal_->CheckForSecrets(name_, heartbeat.last_poll_error);
+  const absl::Status& last_result = server_->source().RecordOf(options_.task_id).last_result;
+  if (!heartbeat.last_poll_error.ok() && heartbeat.last_poll_error != last_result) broken("tells an error of the past");
+  if (observations().empty()) {
+    if (!heartbeat.etag.empty() || heartbeat.observe_time.has_value()) broken("names a state although none is known");
+    return;
+  }
+  const SimulatedHttpClient::Observation& latest = observations().back();
+  // What comes at this very moment may still be on its way.
+  if (latest.received == loop_->Now()) return;
+  if (heartbeat.etag != latest.etag) broken("names another state than the latest");
+  if (heartbeat.etag != told_etag_) broken("names a state that was not told");
+  if (heartbeat.observe_time != latest.received) broken("has the wrong time of observation");
+  if (IsDone(latest.info.state)) {
+    journal_->Break(Invariant::kNoFinalStateLost, name_, " hears a heartbeat although the task has ended");
+  }
+}
+
+void WatchStream::CheckEnd(const absl::Status& status) {
+  journal_->CheckForSecrets(name_, status);
+  if (status.ok()) {
+    journal_->Break(Invariant::kTerminalExactlyOnceLastAndOk, name_, " ends with OK but without a final state");
+    return;
+  }
+  const absl::Time final_received = !observations().empty() && IsDone(observations().back().info.state)
+                                        ? observations().back().received
+                                        : absl::InfiniteFuture();
+  const absl::Time earliest_rotation = opened_ + options_.max_age * kMinAgeShare;
+  const ErrorDetails details = DetailsOf(status);
+  switch (details.reason) {
+    case ErrorReason::kNone:
+      if (!absl::IsCancelled(status) || !(cancelled_ || write_failed_)) {
+        journal_->Break(Invariant::kNoAnswerWithoutAReason, name_, " ends with ", ShownStatus(status));
+      }
+      return;
+    case ErrorReason::kStreamRotated:
+      if (loop_->Now() < earliest_rotation) {
+        journal_->Break(Invariant::kErrorsEndNothingEarly, name_, " is rotated after ",
+                        absl::FormatDuration(loop_->Now() - opened_));
+      }
+      if (final_received < earliest_rotation) {
+        journal_->Break(Invariant::kNoFinalStateLost, name_, " is rotated although the task has ended");
+      }
+      return;
+    case ErrorReason::kServerDraining:
+      if (final_received < end_asked_) {
+        journal_->Break(Invariant::kNoFinalStateLost, name_, " is drained although the task has ended");
+      }
+      return;
+    case ErrorReason::kTooManyWatchers:
+      if (server_->tracker().stats().watchers < server_->tracker_options().max_watchers) {
+        journal_->Break(Invariant::kErrorsEndNothingEarly, name_, " is refused although there is room");
+      }
+      return;
+    default:
+      break;
+  }
+  const bool refused = !wrote_ && details.persistence == Persistence::kPermanent;
+  const absl::Time ended_for = server_->source().RecordOf(options_.task_id).last_fatal;
+  if (ended_for < opened_ - (refused ? kRefusalMemory : absl::ZeroDuration())) {
+    journal_->Break(Invariant::kErrorsEndNothingEarly, name_, " ends with ", ShownStatus(status));
+  }
+}
+
+}  // namespace taskwatch::simulation

@@ -1,0 +1,124 @@
+// One WatchTask stream as its client lives through it, with everything checked that the contract promises of it.
+#ifndef TASKWATCH_TESTS_SIMULATION_WATCH_STREAM_H_
+#define TASKWATCH_TESTS_SIMULATION_WATCH_STREAM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "service/runtime/simulated_loop.h"
+#include "service/task/task_info.h"
+#include "service/tracker/watch_session.h"
+#include "tests/simulation/journal.h"
+#include "tests/simulation/random.h"
+#include "tests/simulation/simulated_server.h"
+
+namespace taskwatch::simulation {
+
+// How fast a client reads.
+struct ReadingHabit {
+  absl::Duration min_write;
+  absl::Duration max_write;
+  // Of every write: that it never comes to its end.
+  double stall = 0;
+};
+
+// The transport under a WatchSession: writes take their time, stall, fail; cancels come late and in any order, as
+// gRPC's callbacks do. Must not be destroyed before it has ended.
+class WatchStream final : private WatchSession::Sink {
+ public:
+  // What the client knows once its stream has ended.
+  struct Result {
+    absl::Status status;
+    // Of the state read last, or the one it began with.
+    std::string etag;
+  };
+  // Called on a turn of the loop of its own; may destroy the stream.
+  using OnEnd = absl::AnyInvocable<void(const Result&)>;
+
+  // All must outlive the stream. `random` is the client's own.
+  WatchStream(SimulatedLoop* loop, Journal* journal, SimulatedServer* server, Random* random, std::string name,
+              WatchSession::Options options, const ReadingHabit* habit, OnEnd on_end);
+  ~WatchStream() override;
+
+  // To be called once.
+  void Open();
+
+  // The client goes away.
+  void Cancel();
+
+  bool ended() const { return finished_; }
+
+ private:
+  using Observations = std::vector<SimulatedHttpClient::Observation>;
+
+  void Write(const TaskSnapshot& snapshot) override;
+  void Write(const WatchSession::Heartbeat& heartbeat) override;
+  void WriteAndFinish(const TaskSnapshot& snapshot) override;
+  void Finish(const absl::Status& status) override;
+  void Abort() override;
+
+  void BeginWrite(std::string etag);
+  void EndWriteIn(absl::Duration delay, bool ok);
+  void EndWrite(bool ok);
+  void DeliverCancelIn(absl::Duration delay);
+  void DeliverCancel();
+  void EndByServer(const absl::Status& status);
+  void LoseInterest();
+  void Finished(Result result);
+
+  const Observations& observations() const { return server_->http().ObservationsOf(options_.task_id); }
+  // Whether the session may have decided already that the stream ends, so that later news are not for it.
+  bool MayBeEnding() const;
+  void CheckUsable(absl::string_view what);
+  void CheckSilence(absl::string_view what);
+  void CheckState(const TaskSnapshot& snapshot);
+  void CheckHeartbeat(const WatchSession::Heartbeat& heartbeat);
+  void CheckEnd(const absl::Status& status);
+
+  SimulatedLoop* const loop_;
+  Journal* const journal_;
+  SimulatedServer* const server_;
+  Random* const random_;
+  const std::string name_;
+  const WatchSession::Options options_;
+  const ReadingHabit* const habit_;
+  OnEnd on_end_;
+  WatchSession session_;
+  uint64_t call_id_ = 0;
+
+  absl::Time opened_;
+  // The end of the last write, or the opening.
+  absl::Time idle_since_;
+  absl::Time write_began_;
+  bool interested_ = false;
+  bool wrote_ = false;
+  bool writing_ = false;
+  bool aborted_ = false;
+  bool write_failed_ = false;
+  bool finished_ = false;
+  bool cancelling_ = false;
+  bool cancelled_ = false;
+  // When the server was told to end the stream.
+  absl::Time end_asked_ = absl::InfiniteFuture();
+  bool told_state_ = false;
+  // The etag told last, or the one that the client began with.
+  std::string told_etag_;
+  // The same, of what has been read.
+  std::string read_etag_;
+  std::string writing_etag_;
+  // The first of the observations that the next state may be.
+  size_t next_observation_ = 0;
+  EventLoop::TimerId write_timer_;
+  EventLoop::TimerId cancel_timer_;
+};
+
+}  // namespace taskwatch::simulation
+
+#endif  // TASKWATCH_TESTS_SIMULATION_WATCH_STREAM_H_
