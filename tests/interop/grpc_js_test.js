@@ -519,7 +519,7 @@ describe('Draining', kConcurrently, () => {
   });
 
   it('is told to those who watch the health', async (t) => {
-    // gRPC's own health service ends its streams when the drain's time is up.
+    // It would wait for an hour if a health watch could hold up the drain.
     const { client, server } = await startServers(t, { taskwatchdFlags: ['--drain_timeout=1h'] });
     const health = client.watchHealth('taskwatch.v1.TaskService');
     const before = await health.next();
