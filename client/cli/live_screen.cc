@@ -28,14 +28,20 @@ std::string LiveScreen::Replace(const std::vector<std::string>& lines, const Scr
   for (const size_t width : drawn_) rows += std::max<size_t>((width + columns - 1) / columns, 1);
   rows = std::min(rows, static_cast<size_t>(std::max(size.rows - 1, 0)));
 
-  std::string bytes = "\r";
+  // Without wrapping: the terminal may have become narrower without our knowing it yet, and then a line that broke into
+  // two would leave one behind.
+  std::string bytes = "\x1b[?7l\r";
   if (rows > 0) absl::StrAppend(&bytes, "\x1b[", rows, "A");
+  // Some terminals remember of a row that it was broken off, and join it with the next when they are resized again,
+  // until it is cleared as a whole. Otherwise clearing line by line flickers less.
+  if (!drawn_.empty() && size.columns != drawn_columns_) absl::StrAppend(&bytes, "\x1b[J");
+  drawn_columns_ = size.columns;
   drawn_.clear();
   for (const std::string& line : lines) {
     absl::StrAppend(&bytes, line, "\x1b[K\r\n");
     drawn_.push_back(VisibleWidth(line));
   }
-  absl::StrAppend(&bytes, "\x1b[J");
+  absl::StrAppend(&bytes, "\x1b[J\x1b[?7h");
   return bytes;
 }
 

@@ -31,8 +31,9 @@ class LiveScreen {
  private:
   std::string Replace(const std::vector<std::string>& lines, const ScreenSize& size);
 
-  // The columns that each line drawn last takes.
+  // The columns that each line drawn last takes, and those of the screen then.
   std::vector<size_t> drawn_;
+  int drawn_columns_ = 0;
 };
 
 // The columns that `line` takes without its escape sequences.
