@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 
@@ -15,11 +17,7 @@ namespace taskwatch {
 // A path in the test's own folder, named after the running test; there is no file at first.
 class SecretPath {
  public:
-  SecretPath()
-      : path_(testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->test_suite_name() + "." +
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    Remove();
-  }
+  SecretPath() : path_(testing::TempDir() + RunningTest()) { Remove(); }
   ~SecretPath() { Remove(); }
 
   const std::string& path() const { return path_; }
@@ -49,6 +47,12 @@ class SecretPath {
   void Remove() { std::filesystem::remove_all(path_); }
 
  private:
+  // The running test's name; those of parameterized tests have slashes.
+  static std::string RunningTest() {
+    const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+    return absl::StrReplaceAll(absl::StrCat(test.test_suite_name(), ".", test.name()), {{"/", "_"}});
+  }
+
   const std::string path_;
   std::filesystem::file_time_type modified_ = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
 };

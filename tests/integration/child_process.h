@@ -1,0 +1,66 @@
+// A program that a test starts, listens to and ends.
+#ifndef TASKWATCH_TESTS_INTEGRATION_CHILD_PROCESS_H_
+#define TASKWATCH_TESTS_INTEGRATION_CHILD_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+
+namespace taskwatch {
+
+// Runs from its construction until it ends by itself or by a signal. Its stdin is empty.
+class ChildProcess {
+ public:
+  using Environment = std::map<std::string, std::string>;
+
+  // `arguments` begin with the program's path. Its environment is `environment` and nothing else. Aborts the test
+  // program if it cannot be started.
+  ChildProcess(const std::vector<std::string>& arguments, const Environment& environment);
+  explicit ChildProcess(const std::vector<std::string>& arguments) : ChildProcess(arguments, {}) {}
+  // Kills it, unless it has been seen to end.
+  ~ChildProcess();
+
+  pid_t pid() const { return pid_; }
+  void Signal(int signal);
+
+  // Waits until it has written a line that contains `text`, to stdout or stderr, or has closed both; returns that line,
+  // or an empty one.
+  std::string AwaitLine(absl::string_view text);
+
+  // Waits for its end; its exit code, or less than zero, the signal that ended it. All that it wrote can be read then.
+  int AwaitExit();
+
+  // What it has written so far.
+  std::string standard_output() const;
+  std::string standard_error() const;
+
+  // Its arguments as everybody on the machine sees them.
+  std::string CommandLine() const;
+
+ private:
+  struct Output {
+    int fd = -1;
+    std::string text;
+    bool ended = false;
+    std::thread reader;
+  };
+  void Read(Output& output);
+
+  pid_t pid_ = 0;
+  bool reaped_ = false;
+  int exit_code_ = 0;
+  mutable absl::Mutex mutex_;
+  Output out_;
+  Output err_;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_TESTS_INTEGRATION_CHILD_PROCESS_H_
