@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <system_error>
 #include <vector>
 
 #include "absl/flags/commandlineflag.h"
@@ -117,8 +119,11 @@ absl::Status ValidateBaseUrl(const std::string& base_url) {
 }
 
 absl::Status ValidateReadable(absl::string_view flag, const std::string& file) {
-  if (file.empty() || access(file.c_str(), R_OK) == 0) return absl::OkStatus();
-  return Wrong(flag, absl::StrCat("names '", file, "', which cannot be read"));
+  if (file.empty()) return absl::OkStatus();
+  if (access(file.c_str(), R_OK) != 0) return Wrong(flag, absl::StrCat("names '", file, "', which cannot be read"));
+  std::error_code unknown;
+  if (!std::filesystem::is_directory(file, unknown)) return absl::OkStatus();
+  return Wrong(flag, absl::StrCat("names '", file, "', which is a directory; give the file in it"));
 }
 
 absl::Status ValidateCredentials(const Config& config) {

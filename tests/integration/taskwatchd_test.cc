@@ -191,7 +191,9 @@ INSTANTIATE_TEST_SUITE_P(
         WrongStart{
             "corp_id_with_a_slash", {"--app_key=k", "--corp_id=a/b"}, {{"DINGTALK_APP_SECRET", "s"}}, "--corp_id"},
         WrongStart{"missing_token_file", {"--access_token_file=/nonexistent/token"}, {}, "--access_token_file"},
+        WrongStart{"token_file_is_a_folder", {"--access_token_file=/tmp"}, {}, "--access_token_file"},
         WrongStart{"missing_secret_file", {"--app_key=k", "--app_secret_file=/nonexistent/s"}, {}, "--app_secret_file"},
+        WrongStart{"secret_file_is_a_folder", {"--app_key=k", "--app_secret_file=/tmp"}, {}, "--app_secret_file"},
         WrongStart{"token_with_a_line_break", {}, {{"DINGTALK_ACCESS_TOKEN", "to\nken"}}, "DINGTALK_ACCESS_TOKEN"},
         WrongStart{
             "secret_with_a_line_break", {"--app_key=k"}, {{"DINGTALK_APP_SECRET", "se\ncret"}}, "DINGTALK_APP_SECRET"},
