@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/commandlineflag.h"
@@ -20,7 +22,9 @@
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
@@ -118,6 +122,17 @@ absl::Status ValidateBaseUrl(const std::string& base_url) {
   return absl::OkStatus();
 }
 
+// gRPC would take an address without a port for one with port 443.
+absl::Status ValidateListen(absl::string_view listen) {
+  if (absl::StartsWith(listen, "unix:")) return absl::OkStatus();
+  const absl::string_view separator = absl::StartsWith(listen, "[") ? "]:" : ":";
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(listen, absl::MaxSplits(separator, 1));
+  uint32_t port = 0;
+  const bool has_port = absl::SimpleAtoi(parts.second, &port) && port <= 65535;
+  if (!parts.first.empty() && has_port) return absl::OkStatus();
+  return Wrong("listen", "must be host:port, [ipv6]:port or unix:path, like 127.0.0.1:50051");
+}
+
 absl::Status ValidateReadable(absl::string_view flag, const std::string& file) {
   if (file.empty()) return absl::OkStatus();
   if (access(file.c_str(), R_OK) != 0) return Wrong(flag, absl::StrCat("names '", file, "', which cannot be read"));
@@ -198,7 +213,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   }
 
   const absl::Status checks[] = {
-      config.listen.empty() ? Wrong("listen", "is empty; give host:port") : absl::OkStatus(),
+      ValidateListen(config.listen),
       ValidateBaseUrl(config.dingtalk_base_url),
       ValidateReadable("dingtalk_ca_file", config.dingtalk_ca_file),
       ValidateCredentials(config),

@@ -199,6 +199,9 @@ INSTANTIATE_TEST_SUITE_P(
             "secret_with_a_line_break", {"--app_key=k"}, {{"DINGTALK_APP_SECRET", "se\ncret"}}, "DINGTALK_APP_SECRET"},
         WrongStart{"app_key_with_a_space", {"--app_key=a b"}, {{"DINGTALK_APP_SECRET", "s"}}, "--app_key"},
         WrongStart{"no_address", {"--listen="}, kWithToken, "--listen"},
+        WrongStart{"address_without_a_port", {"--listen=127.0.0.1"}, kWithToken, "--listen"},
+        WrongStart{"address_with_a_wrong_port", {"--listen=127.0.0.1:65536"}, kWithToken, "--listen"},
+        WrongStart{"ipv6_address_without_a_port", {"--listen=::1"}, kWithToken, "--listen"},
         WrongStart{"address_of_another_machine", {"--listen=192.0.2.1:50051"}, kWithToken, "--listen"},
         WrongStart{"address_of_nobody", {"--listen=no such host:1"}, kWithToken, "--listen"}),
     [](const auto& row) { return row.param.name; });
