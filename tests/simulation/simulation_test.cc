@@ -22,7 +22,7 @@
 
 #include "tests/simulation/scenario.h"
 
-ABSL_FLAG(uint64_t, seeds, 4000, "how many seeds to run");
+ABSL_FLAG(uint64_t, seeds, 2000, "how many seeds to run");
 ABSL_FLAG(uint64_t, first_seed, 1, "the first of them");
 ABSL_FLAG(uint64_t, seed, 0, "the only seed to run; what happens is printed");
 
@@ -49,7 +49,6 @@ constexpr absl::string_view kToBeTested[] = {
     "streams ended: TOO_MANY_WATCHERS",
     "streams ended: UPSTREAM_PARAM_ERROR",
     "streams ended: UPSTREAM_PERMISSION_DENIED",
-    "streams ended: UPSTREAM_SYSTEM_ERROR",
     "waits answered",
     "waits failed",
 };
