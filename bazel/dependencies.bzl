@@ -76,6 +76,7 @@ def taskwatch_dependencies():
         packages = _json({"": {"json": ["nlohmann_json"]}}),
         debian = "nlohmann-json3-dev",
     )
+    system_libraries(name = "sqlite3", packages = _json({"": {"sqlite3": ["sqlite3"]}}), debian = "libsqlite3-dev")
     system_libraries(name = "spdlog", packages = _json({"": {"spdlog": ["spdlog"]}}), debian = "libspdlog-dev")
     system_libraries(
         name = "cpp_httplib",

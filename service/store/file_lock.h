@@ -1,0 +1,32 @@
+// Keeps a second process from using the same state file.
+#ifndef TASKWATCH_SERVICE_STORE_FILE_LOCK_H_
+#define TASKWATCH_SERVICE_STORE_FILE_LOCK_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace taskwatch {
+
+// Holds the lock on a file until it is destroyed or the process ends, however it does. The file holds the owner's
+// process id, for people; it stays behind when the lock is gone, as removing it could pull it from under a third
+// process.
+class FileLock {
+ public:
+  // UNAVAILABLE, naming the process, if another one holds it; PERMISSION_DENIED if the file cannot be made.
+  static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::string& path);
+
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+
+  const int fd_;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_STORE_FILE_LOCK_H_
