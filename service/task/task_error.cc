@@ -43,6 +43,7 @@ const ReasonRow& RowOf(ErrorReason reason) { return kReasons[static_cast<size_t>
 constexpr absl::string_view kReasonUrl = "taskwatch/reason";
 constexpr absl::string_view kPersistenceUrl = "taskwatch/persistence";
 constexpr absl::string_view kRetryAfterUrl = "taskwatch/retry_after";
+constexpr absl::string_view kNotAskedUrl = "taskwatch/not_asked";
 constexpr absl::string_view kHttpStatusUrl = "taskwatch/http_status";
 constexpr absl::string_view kUpstreamCodeUrl = "taskwatch/upstream_code";
 constexpr absl::string_view kUpstreamRequestIdUrl = "taskwatch/upstream_request_id";
@@ -73,6 +74,7 @@ absl::Status MakeError(const ErrorDetails& details, absl::string_view message) {
   if (details.retry_after.has_value()) {
     status.SetPayload(kRetryAfterUrl, absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(*details.retry_after))));
   }
+  if (details.not_asked) status.SetPayload(kNotAskedUrl, absl::Cord("1"));
   if (details.http_status != 0) status.SetPayload(kHttpStatusUrl, absl::Cord(absl::StrCat(details.http_status)));
   if (!details.upstream_code.empty()) status.SetPayload(kUpstreamCodeUrl, absl::Cord(details.upstream_code));
   if (!details.upstream_request_id.empty()) {
@@ -90,6 +92,7 @@ ErrorDetails DetailsOf(const absl::Status& status) {
   if (absl::SimpleAtoi(Payload(status, kRetryAfterUrl), &milliseconds)) {
     details.retry_after = absl::Milliseconds(milliseconds);
   }
+  details.not_asked = status.GetPayload(kNotAskedUrl).has_value();
   if (!absl::SimpleAtoi(Payload(status, kHttpStatusUrl), &details.http_status)) details.http_status = 0;
   details.upstream_code = Payload(status, kUpstreamCodeUrl);
   details.upstream_request_id = Payload(status, kUpstreamRequestIdUrl);

@@ -52,6 +52,8 @@ struct ErrorDetails {
   Persistence persistence = Persistence::kPermanent;
   // Not to be tried again sooner.
   std::optional<absl::Duration> retry_after;
+  // Decided here: the upstream was not asked, so this tells nothing of how it is.
+  bool not_asked = false;
   // As the upstream answered; 0 and empty if it did not.
   int http_status = 0;
   std::string upstream_code;

@@ -1,13 +1,20 @@
 #include "service/upstream/natural_month.h"
 
-#include "absl/time/civil_time.h"
-
 namespace taskwatch {
+namespace {
 
-absl::Duration UntilNextMonth(absl::Time now) {
-  // Fixed rather than looked up as Asia/Shanghai: a minimal system has no time zone database.
-  const absl::TimeZone china = absl::FixedTimeZone(8 * 60 * 60);
-  return absl::FromCivil(absl::ToCivilMonth(now, china) + 1, china) - now;
+// Fixed rather than looked up as Asia/Shanghai: a minimal system has no time zone database.
+absl::TimeZone China() { return absl::FixedTimeZone(8 * 60 * 60); }
+
+}  // namespace
+
+absl::CivilMonth MonthOf(absl::Time now) { return absl::ToCivilMonth(now, China()); }
+
+absl::Duration UntilNextMonth(absl::Time now) { return absl::FromCivil(MonthOf(now) + 1, China()) - now; }
+
+double ShareOfMonth(absl::Time now) {
+  const absl::Time start = absl::FromCivil(MonthOf(now), China());
+  return absl::FDivDuration(now - start, now - start + UntilNextMonth(now));
 }
 
 }  // namespace taskwatch

@@ -10,6 +10,7 @@ TEST(TaskError, CarriesItsDetailsThroughAStatus) {
   details.reason = ErrorReason::kUpstreamRateLimited;
   details.persistence = Persistence::kPaused;
   details.retry_after = absl::Milliseconds(1500);
+  details.not_asked = true;
   details.http_status = 403;
   details.upstream_code = "Forbidden.AccessDenied.QpsLimitForApi";
   details.upstream_request_id = "8F3C-1";
@@ -22,6 +23,7 @@ TEST(TaskError, CarriesItsDetailsThroughAStatus) {
   EXPECT_EQ(read.reason, details.reason);
   EXPECT_EQ(read.persistence, details.persistence);
   EXPECT_EQ(read.retry_after, details.retry_after);
+  EXPECT_TRUE(read.not_asked);
   EXPECT_EQ(read.http_status, 403);
   EXPECT_EQ(read.upstream_code, details.upstream_code);
   EXPECT_EQ(read.upstream_request_id, details.upstream_request_id);
@@ -32,6 +34,7 @@ TEST(TaskError, ReadsNoDetailsFromAPlainStatus) {
   const ErrorDetails details = DetailsOf(absl::InternalError("oops"));
   EXPECT_EQ(details.reason, ErrorReason::kNone);
   EXPECT_EQ(details.retry_after, std::nullopt);
+  EXPECT_FALSE(details.not_asked);
   EXPECT_EQ(details.http_status, 0);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 
@@ -31,6 +32,17 @@ TEST(NaturalMonth, EndsAtMidnightInChina) {
       {"2026-03-31T15:59:59.999Z", absl::Milliseconds(1)},
   };
   for (const Row& row : rows) EXPECT_EQ(UntilNextMonth(At(row.now)), row.left) << row.now;
+}
+
+TEST(NaturalMonth, IsChinas) {
+  EXPECT_EQ(MonthOf(At("2026-03-31T15:59:59Z")), absl::CivilMonth(2026, 3));
+  EXPECT_EQ(MonthOf(At("2026-03-31T16:00:00Z")), absl::CivilMonth(2026, 4));
+}
+
+TEST(NaturalMonth, IsOverByShares) {
+  EXPECT_EQ(ShareOfMonth(At("2026-06-01T00:00:00+08:00")), 0);
+  EXPECT_DOUBLE_EQ(ShareOfMonth(At("2026-06-04T00:00:00+08:00")), 0.1);
+  EXPECT_LT(ShareOfMonth(At("2026-06-30T23:59:59+08:00")), 1);
 }
 
 }  // namespace
