@@ -38,6 +38,13 @@ ABSL_FLAG(std::string, access_token_file, "",
 ABSL_FLAG(std::string, app_key, "", "the app's key, to obtain access tokens with; or set DINGTALK_APP_KEY");
 ABSL_FLAG(std::string, app_secret_file, "", "file with the app's secret; or set DINGTALK_APP_SECRET");
 ABSL_FLAG(std::string, corp_id, "", "the organisation's id: obtain tokens by /v1.0/oauth2/{corp_id}/token");
+ABSL_FLAG(std::string, state_file, "taskwatch.db",
+          "file for what outlives a restart: the month's call count and the tasks that have ended; :memory: for none");
+ABSL_FLAG(size_t, store_max_tasks, 100'000,
+          "ended tasks kept in the state file; when there are more, the oldest leave");
+ABSL_FLAG(double, upstream_qps, 18, "calls to DingTalk per second; 0 = unlimited");
+ABSL_FLAG(int64_t, upstream_monthly_calls, 5000, "calls to DingTalk per natural month (UTC+8); 0 = unlimited");
+ABSL_FLAG(double, unary_reserve, 0.1, "share of the month's calls that polls leave to those who wait for an answer");
 ABSL_FLAG(absl::Duration, default_max_staleness, absl::Seconds(1),
           "how old an answer may be when the caller does not say");
 ABSL_FLAG(absl::Duration, min_poll_interval, absl::Seconds(1), "the shortest time between two polls of one task");
@@ -59,6 +66,8 @@ extern "C" void ABSL_INTERNAL_C_SYMBOL(AbslInternalReportFatalUsageError)(absl::
 
 namespace taskwatch {
 namespace {
+
+constexpr int64_t kMaxMonthlyCalls = 1'000'000'000;
 
 void PrintHelp() {
   std::puts(
@@ -167,6 +176,13 @@ absl::Status ValidatePositive(absl::string_view flag, absl::Duration duration) {
   return Wrong(flag, "must be more than 0 and at most 24h, like 5s or 500ms");
 }
 
+// A rate below one call an hour would hold callers up for ever without a word.
+absl::Status ValidateRate(absl::string_view flag, double calls_per_second) {
+  const bool sensible = calls_per_second >= 1.0 / 3600 && calls_per_second <= 1e6;
+  if (calls_per_second == 0 || sensible) return absl::OkStatus();
+  return Wrong(flag, "is calls per second, like 18 or 0.5; 0 is unlimited");
+}
+
 }  // namespace
 
 void ParseFlags(int argc, char** argv) {
@@ -193,6 +209,11 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.app_key = absl::GetFlag(FLAGS_app_key);
   config.app_secret_file = absl::GetFlag(FLAGS_app_secret_file);
   config.corp_id = absl::GetFlag(FLAGS_corp_id);
+  config.state_file = absl::GetFlag(FLAGS_state_file);
+  config.store_max_tasks = absl::GetFlag(FLAGS_store_max_tasks);
+  config.upstream_qps = absl::GetFlag(FLAGS_upstream_qps);
+  config.upstream_monthly_calls = absl::GetFlag(FLAGS_upstream_monthly_calls);
+  config.unary_reserve = absl::GetFlag(FLAGS_unary_reserve);
   config.default_max_staleness = absl::GetFlag(FLAGS_default_max_staleness);
   config.min_poll_interval = absl::GetFlag(FLAGS_min_poll_interval);
   config.max_poll_interval = absl::GetFlag(FLAGS_max_poll_interval);
@@ -220,6 +241,17 @@ absl::StatusOr<Config> ConfigFromFlags() {
       ValidateReadable("access_token_file", config.access_token_file),
       ValidateReadable("app_secret_file", config.app_secret_file),
       ValidatePositive("upstream_timeout", config.upstream_timeout),
+      config.state_file.empty() ? Wrong("state_file", "is empty; name a file, or :memory: to keep nothing")
+                                : absl::OkStatus(),
+      config.store_max_tasks == 0 ? Wrong("store_max_tasks", "must be at least 1") : absl::OkStatus(),
+      ValidateRate("upstream_qps", config.upstream_qps),
+      config.upstream_monthly_calls < 0 || config.upstream_monthly_calls > kMaxMonthlyCalls
+          ? Wrong("upstream_monthly_calls", "must be from 0, which is unlimited, to 1000000000")
+          : absl::OkStatus(),
+      // Not a number is neither.
+      config.unary_reserve >= 0 && config.unary_reserve <= 0.9
+          ? absl::OkStatus()
+          : Wrong("unary_reserve", "is a share of the month's calls, from 0 to 0.9"),
       config.default_max_staleness < absl::ZeroDuration() ? Wrong("default_max_staleness", "must not be negative")
                                                           : absl::OkStatus(),
       ValidatePositive("min_poll_interval", config.min_poll_interval),

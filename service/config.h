@@ -2,6 +2,7 @@
 #ifndef TASKWATCH_SERVICE_CONFIG_H_
 #define TASKWATCH_SERVICE_CONFIG_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,14 @@ struct Config {
   std::string app_secret_file;
   std::string app_secret;
   std::string corp_id;
+
+  // ":memory:" or empty keeps nothing.
+  std::string state_file;
+  size_t store_max_tasks = 100'000;
+  // 0 is no limit.
+  double upstream_qps = 0;
+  int64_t upstream_monthly_calls = 0;
+  double unary_reserve = 0;
 
   absl::Duration default_max_staleness;
   absl::Duration min_poll_interval;

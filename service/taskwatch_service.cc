@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
+#include "service/upstream/call_gate.h"
 #include "service/upstream/file_access_token.h"
 #include "service/upstream/fixed_access_token.h"
 #include "service/upstream/oauth_access_token.h"
@@ -26,8 +27,25 @@ CurlHttpClient::Options HttpOptions(const Config& config) {
   return options;
 }
 
+// Null if nothing is to be kept.
+absl::StatusOr<std::unique_ptr<StateStore>> OpenStore(const Config& config) {
+  if (config.state_file.empty() || config.state_file == ":memory:") return nullptr;
+  StateStore::Options options;
+  options.path = config.state_file;
+  options.max_tasks = config.store_max_tasks;
+  return StateStore::Open(std::move(options));
+}
+
+CallQueue::Options QueueOptions(const Config& config) {
+  CallQueue::Options options;
+  options.budget.qps = config.upstream_qps;
+  options.budget.monthly_calls = config.upstream_monthly_calls;
+  options.budget.unary_reserve = config.unary_reserve;
+  return options;
+}
+
 absl::StatusOr<std::unique_ptr<AccessTokenProvider>> NewAccessTokens(const Config& config, EventLoop* loop,
-                                                                     HttpClient* http) {
+                                                                     HttpClient* http, CallGate* gate) {
   if (!config.access_token_file.empty()) return std::make_unique<FileAccessToken>(config.access_token_file);
   if (!config.access_token.empty()) return FixedAccessToken::Create(config.access_token, "DINGTALK_ACCESS_TOKEN");
   OauthAccessToken::Options options;
@@ -36,6 +54,7 @@ absl::StatusOr<std::unique_ptr<AccessTokenProvider>> NewAccessTokens(const Confi
   options.app_secret_file = config.app_secret_file;
   options.corp_id = config.corp_id;
   options.timeout = config.upstream_timeout;
+  options.gate = gate;
   return OauthAccessToken::Create(loop, http, std::move(options));
 }
 
@@ -45,13 +64,15 @@ DingTalkTaskSource::Options SourceOptions(const Config& config) {
   return options;
 }
 
-TaskTracker::Options TrackerOptions(const Config& config) {
+TaskTracker::Options TrackerOptions(const Config& config, CallQueue* queue, StateStore* store) {
   TaskTracker::Options options;
   options.error_budget = config.upstream_error_budget;
   options.poll_limits.min_interval = config.min_poll_interval;
   options.poll_limits.max_interval = config.max_poll_interval;
   options.max_watchers = config.max_watchers;
   options.seed = std::random_device()();
+  options.slowdown = [queue] { return queue->Slowdown(); };
+  options.finished_tasks = store;
   return options;
 }
 
@@ -66,18 +87,21 @@ TaskService::Options ServiceOptions(const Config& config) {
 
 }  // namespace
 
-TaskwatchService::TaskwatchService(const Config& config)
-    : http_(&loop_, HttpOptions(config)),
-      tokens_(NewAccessTokens(config, &loop_, &http_)),
-      dingtalk_(&loop_, &http_, tokens_.ok() ? tokens_->get() : nullptr, SourceOptions(config)),
+TaskwatchService::TaskwatchService(const Config& config, std::unique_ptr<StateStore> store)
+    : store_(std::move(store)),
+      http_(&loop_, HttpOptions(config)),
+      queue_(&loop_, store_.get(), QueueOptions(config)),
+      tokens_(NewAccessTokens(config, &loop_, &http_, &queue_)),
+      dingtalk_(&loop_, &http_, tokens_.ok() ? tokens_->get() : nullptr, &queue_, SourceOptions(config)),
       logged_(&dingtalk_),
-      source_(&loop_, &logged_),
       cache_(config.cache_tasks),
-      tracker_(&loop_, &source_, &cache_, TrackerOptions(config)),
+      tracker_(&loop_, &logged_, &cache_, TrackerOptions(config, &queue_, store_.get())),
       service_(&loop_, &tracker_, &cache_, ServiceOptions(config)) {}
 
 absl::StatusOr<std::unique_ptr<TaskwatchService>> TaskwatchService::Start(const Config& config) {
-  std::unique_ptr<TaskwatchService> taskwatch(new TaskwatchService(config));
+  absl::StatusOr<std::unique_ptr<StateStore>> store = OpenStore(config);
+  if (!store.ok()) return store.status();
+  std::unique_ptr<TaskwatchService> taskwatch(new TaskwatchService(config, *std::move(store)));
   if (!taskwatch->tokens_.ok()) return taskwatch->tokens_.status();
   GrpcServer::Options options;
   options.listen = config.listen;
@@ -93,6 +117,11 @@ absl::StatusOr<std::unique_ptr<TaskwatchService>> TaskwatchService::Start(const 
 
 TaskwatchService::~TaskwatchService() {
   if (loop_thread_.joinable()) Drain(absl::ZeroDuration());
+}
+
+TaskwatchService::Stats TaskwatchService::stats() {
+  return {tracker_.stats(), service_.stats(), queue_.stats(),
+          store_ == nullptr ? StateStore::Stats() : store_->stats()};
 }
 
 void TaskwatchService::Drain(absl::Duration timeout) {

@@ -13,13 +13,14 @@
 #include "service/rpc/task_service.h"
 #include "service/runtime/curl_event_loop.h"
 #include "service/server/grpc_server.h"
+#include "service/store/state_store.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
 #include "service/upstream/access_token.h"
+#include "service/upstream/call_queue.h"
 #include "service/upstream/curl_http_client.h"
 #include "service/upstream/dingtalk_task_source.h"
 #include "service/upstream/logged_task_source.h"
-#include "service/upstream/pausing_task_source.h"
 
 namespace taskwatch {
 
@@ -29,6 +30,9 @@ class TaskwatchService {
   struct Stats {
     TaskTracker::Stats tracker;
     TaskService::Stats calls;
+    CallQueue::Stats upstream;
+    // All zero without a state file.
+    StateStore::Stats store;
   };
 
   // Takes calls when it returns. The error is for people and names the flag that is wrong.
@@ -48,18 +52,20 @@ class TaskwatchService {
   EventLoop* loop() { return &loop_; }
 
   // Loop thread only.
-  Stats stats() const { return {tracker_.stats(), service_.stats()}; }
+  Stats stats();
 
  private:
-  explicit TaskwatchService(const Config& config);
+  TaskwatchService(const Config& config, std::unique_ptr<StateStore> store);
 
   CurlEventLoop loop_;
+  // Null if nothing is to be kept.
+  const std::unique_ptr<StateStore> store_;
   CurlHttpClient http_;
+  CallQueue queue_;
   // Null only if Start fails.
   const absl::StatusOr<std::unique_ptr<AccessTokenProvider>> tokens_;
   DingTalkTaskSource dingtalk_;
   LoggedTaskSource logged_;
-  PausingTaskSource source_;
   SnapshotCache cache_;
   TaskTracker tracker_;
   TaskService service_;

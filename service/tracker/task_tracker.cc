@@ -37,7 +37,9 @@ TaskTracker::~TaskTracker() {
 TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration max_staleness, absl::Time deadline,
                                     GetDone done) {
   const absl::Time now = loop_->Now();
-  if (TaskSnapshotPtr snapshot = cache_->FindFresh(task_id, max_staleness, now)) {
+  TaskSnapshotPtr snapshot = cache_->FindFresh(task_id, max_staleness, now);
+  if (snapshot == nullptr) snapshot = Recall(task_id);
+  if (snapshot != nullptr) {
     done(std::move(snapshot));
     return 0;
   }
@@ -62,6 +64,10 @@ TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration ma
     });
   }
   ++stats_.waiting_gets;
+  if (entry.fetching) {
+    const absl::Time latest = entry.watchers.empty() ? deadline : absl::InfiniteFuture();
+    source_->Join(task_id, {FetchOptions::Priority::kCaller, latest});
+  }
   Continue(entry);
   return id;
 }
@@ -79,6 +85,7 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
                                                            std::optional<absl::Duration> poll_interval,
                                                            Subscriber* subscriber) {
   TaskSnapshotPtr snapshot = cache_->Find(task_id);
+  if (snapshot == nullptr) snapshot = Recall(task_id);
   if (snapshot != nullptr && IsDone(snapshot->info.state)) return WatchStart{0, std::move(snapshot)};
   if (const absl::Status* refusal = RefusalOf(task_id)) return *refusal;
   if (watchers_ >= options_.max_watchers) {
@@ -97,6 +104,8 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
   const bool wish_counts = poll_interval.has_value() && entry.consecutive_errors == 0;
   if (entry.watchers.size() == 1 || wish_counts) PlanNextPoll(entry);
   WatchStart start{id, entry.snapshot};
+  // A get's deadline is not the watcher's.
+  if (entry.fetching && entry.watchers.size() == 1) source_->Join(task_id, FetchOptionsOf(entry));
   Continue(entry);
   return start;
 }
@@ -120,6 +129,17 @@ TaskTracker::Stats TaskTracker::stats() const {
   stats.entries = entries_.size();
   stats.watchers = watchers_;
   return stats;
+}
+
+TaskSnapshotPtr TaskTracker::Recall(absl::string_view task_id) {
+  // For a task that has an entry it was tried already.
+  if (options_.finished_tasks == nullptr || entries_.contains(task_id)) return nullptr;
+  if (cache_->Find(task_id) != nullptr) return nullptr;
+  TaskSnapshotPtr snapshot = options_.finished_tasks->Find(task_id);
+  if (snapshot == nullptr) return nullptr;
+  ++stats_.recalled;
+  cache_->Put(snapshot);
+  return snapshot;
 }
 
 TaskTracker::Entry& TaskTracker::EntryOf(absl::string_view task_id) {
@@ -147,8 +167,18 @@ void TaskTracker::StartFetch(Entry& entry) {
   ++entry.fetches;
   ++stats_.fetches_started;
   // An entry is never forgotten while it is being fetched.
-  source_->Fetch(entry.task_id,
+  source_->Fetch(entry.task_id, FetchOptionsOf(entry),
                  [this, &entry](absl::StatusOr<TaskInfo> result) { OnFetched(entry, std::move(result)); });
+}
+
+FetchOptions TaskTracker::FetchOptionsOf(const Entry& entry) {
+  FetchOptions options;
+  // Whoever watches a task of which nothing is known waits as well.
+  if (entry.waiters.empty() && entry.snapshot != nullptr) options.priority = FetchOptions::Priority::kPoll;
+  if (!entry.watchers.empty()) return options;
+  options.deadline = absl::InfinitePast();
+  for (const auto& [id, waiter] : entry.waiters) options.deadline = std::max(options.deadline, waiter.deadline);
+  return options;
 }
 
 void TaskTracker::OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result) {
@@ -190,6 +220,9 @@ void TaskTracker::Observe(Entry& entry, TaskInfo info) {
   if (changed) ++entry.version;
   entry.snapshot = std::move(snapshot);
   cache_->Put(entry.snapshot);
+  if (options_.finished_tasks != nullptr && IsDone(entry.snapshot->info.state)) {
+    options_.finished_tasks->Put(entry.snapshot);
+  }
 }
 
 void TaskTracker::AnswerWaiters(Entry& entry, Calls& calls) {
@@ -230,12 +263,16 @@ void TaskTracker::RetryOrFailWaiters(Entry& entry, const absl::Status& error, Ca
   const bool worth_retrying = details.persistence == Persistence::kTransient &&
                               details.reason != ErrorReason::kUpstreamMalformedResponse &&
                               delay <= options_.max_retry_delay;
+  // Who is refused for the rate can wait for as long as its deadline allows, and costs nothing.
+  const bool attempt_counts =
+      details.reason != ErrorReason::kUpstreamRateLimited || now - entry.transient_since >= options_.error_budget;
   // The next attempt will take about as long as the last one did.
   const absl::Time next_answer = now + delay + (now - entry.fetch_start);
   for (auto waiter = entry.waiters.begin(); waiter != entry.waiters.end();) {
     const bool concerned = waiter->second.first_fetch <= entry.fetches;
-    const bool goes_on = !concerned || (worth_retrying && ++waiter->second.attempts < options_.max_attempts &&
-                                        next_answer < waiter->second.deadline);
+    const bool goes_on =
+        !concerned || (worth_retrying && (!attempt_counts || ++waiter->second.attempts < options_.max_attempts) &&
+                       next_answer < waiter->second.deadline);
     if (goes_on) {
       ++waiter;
       continue;
@@ -313,7 +350,9 @@ void TaskTracker::PlanNextPoll(Entry& entry) {
     if (!watcher.poll_interval.has_value()) continue;
     history.hint = std::min(history.hint.value_or(absl::InfiniteDuration()), *watcher.poll_interval);
   }
-  entry.next_poll_time = last_poll + NextPollDelay(history, options_.poll_limits, Jitter());
+  absl::Duration delay = NextPollDelay(history, options_.poll_limits, Jitter());
+  if (options_.slowdown && history.consecutive_errors == 0) delay *= options_.slowdown();
+  entry.next_poll_time = last_poll + delay;
 }
 
 void TaskTracker::Continue(Entry& entry) {

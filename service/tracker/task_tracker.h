@@ -3,6 +3,7 @@
 #define TASKWATCH_SERVICE_TRACKER_TASK_TRACKER_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -18,6 +19,7 @@
 #include "absl/time/time.h"
 
 #include "service/runtime/event_loop.h"
+#include "service/store/finished_tasks.h"
 #include "service/task/task_info.h"
 #include "service/task/task_source.h"
 #include "service/tracker/poll_schedule.h"
@@ -48,6 +50,11 @@ class TaskTracker {
     size_t max_watchers = 100'000;
     // For the jitter.
     uint64_t seed = 0;
+    // By how much the time between polls is to be stretched so that the month's calls last, at least 1; unset, it is
+    // not.
+    std::function<double()> slowdown;
+    // Where the tasks that have ended are kept beyond the cache and a restart, or null. Must outlive the tracker.
+    FinishedTasks* finished_tasks = nullptr;
   };
 
   // Counters since the start, and gauges.
@@ -56,6 +63,8 @@ class TaskTracker {
     uint64_t fetches_failed = 0;
     // Answers that would have changed a task that has ended.
     uint64_t final_states_contradicted = 0;
+    // Ends that were not in the cache but among the finished tasks.
+    uint64_t recalled = 0;
     size_t entries = 0;
     size_t watchers = 0;
     size_t waiting_gets = 0;
@@ -169,9 +178,13 @@ class TaskTracker {
   // Calls to make once the tracker's own state is consistent again.
   using Calls = std::vector<absl::AnyInvocable<void()>>;
 
+  // The final snapshot of a task that has left the cache or ended before a restart, back in the cache; else null.
+  TaskSnapshotPtr Recall(absl::string_view task_id);
   Entry& EntryOf(absl::string_view task_id);
   const absl::Status* RefusalOf(absl::string_view task_id);
   void StartFetch(Entry& entry);
+  // How much the next fetch of `entry` matters.
+  static FetchOptions FetchOptionsOf(const Entry& entry);
   void OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result);
   void Observe(Entry& entry, TaskInfo info);
   void AnswerWaiters(Entry& entry, Calls& calls);

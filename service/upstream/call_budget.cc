@@ -114,8 +114,10 @@ void CallBudget::Report(const absl::Status& outcome, absl::Time now) {
       details.reason == ErrorReason::kUpstreamRateLimited && details.persistence == Persistence::kTransient;
   if (!too_fast && details.persistence != Persistence::kPaused) return;
   if (too_fast) SlowDown(now);
-  absl::Duration length = details.retry_after.value_or(too_fast ? absl::Seconds(1) : kDefaultPause);
-  if (details.reason == ErrorReason::kMonthlyQuotaExhausted) length = UntilNextMonth(now);
+  const bool month = details.reason == ErrorReason::kMonthlyQuotaExhausted;
+  const absl::Duration length = details.retry_after.value_or(month      ? UntilNextMonth(now)
+                                                             : too_fast ? absl::Seconds(1)
+                                                                        : kDefaultPause);
   if (!pause_.has_value() || pause_->LeftAt(now) < length) pause_ = Pause{outcome, now, length};
 }
 

@@ -80,13 +80,12 @@ void CallQueue::Join(Ticket ticket, Purpose purpose, absl::Time deadline) {
 }
 
 void CallQueue::Report(const absl::Status& outcome) {
+  if (outcome.ok()) return;
   const ErrorDetails details = DetailsOf(outcome);
-  if (!outcome.ok() && !details.not_asked && details.reason == ErrorReason::kUpstreamRateLimited) {
-    ++stats_.refused_upstream;
-  }
+  if (details.not_asked) return;
+  if (details.reason == ErrorReason::kUpstreamRateLimited) ++stats_.refused_upstream;
   KeepMonth();
   budget_.Report(outcome, loop_->Now());
-  if (outcome.ok()) return;
   LogChanges();
   Pump();
 }

@@ -1,6 +1,8 @@
 #include "service/upstream/dingtalk_task_source.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -31,6 +33,10 @@ absl::Status InvalidTaskId() {
   details.persistence = Persistence::kPermanent;
   details.field = "task_id";
   return MakeError(details, absl::StrCat("a task id is 1 to ", kMaxTaskIdLength, " letters, digits, '_' and '-'"));
+}
+
+CallGate::Purpose PurposeOf(const FetchOptions& options) {
+  return options.priority == FetchOptions::Priority::kPoll ? CallGate::Purpose::kPoll : CallGate::Purpose::kCaller;
 }
 
 // `rejection`, of a token that had just been renewed.
@@ -65,9 +71,10 @@ absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view ta
 
 }  // namespace
 
-void DingTalkTaskSource::Fetch(absl::string_view task_id, Done done) {
+void DingTalkTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
   auto attempt = std::make_shared<Attempt>();
   attempt->task_id = std::string(task_id);
+  attempt->options = options;
   attempt->done = std::move(done);
   if (!IsValidTaskId(task_id)) {
     PostError(std::move(attempt), InvalidTaskId());
@@ -76,17 +83,91 @@ void DingTalkTaskSource::Fetch(absl::string_view task_id, Done done) {
   GetToken(std::move(attempt));
 }
 
+void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& options) {
+  if (waiting_.empty()) return;
+  // Joining may let calls through, which changes the list.
+  std::vector<std::shared_ptr<Attempt>> joined;
+  const auto [begin, end] = waiting_.equal_range(task_id);
+  for (auto waiting = begin; waiting != end; ++waiting) joined.push_back(waiting->second);
+  for (const std::shared_ptr<Attempt>& attempt : joined) {
+    FetchOptions& own = attempt->options;
+    own.priority = std::max(own.priority, options.priority);
+    own.deadline = std::max(own.deadline, options.deadline);
+    if (attempt->ticket != 0) gate_->Join(attempt->ticket, PurposeOf(own), own.deadline);
+  }
+}
+
 void DingTalkTaskSource::GetToken(std::shared_ptr<Attempt> attempt) {
+  const auto answered = std::make_shared<bool>(false);
+  tokens_->GetToken(
+      [this, alive = std::weak_ptr<bool>(alive_), attempt, answered](absl::StatusOr<std::string> token) mutable {
+        *answered = true;
+        if (alive.expired()) return;
+        if (token.ok()) {
+          AskLeave(std::move(attempt), *std::move(token));
+        } else {
+          OnNoToken(std::move(attempt), token.status());
+        }
+      });
+  if (!*answered) List(attempt);
+}
+
+void DingTalkTaskSource::AskLeave(std::shared_ptr<Attempt> attempt, std::string token) {
+  CallGate::Terms terms;
+  terms.purpose = PurposeOf(attempt->options);
+  terms.deadline = attempt->options.deadline;
+  terms.task_id = attempt->task_id;
+  const auto waited = std::make_shared<bool>(false);
+  const CallGate::Ticket ticket =
+      gate_->Ask(std::move(terms), [this, alive = std::weak_ptr<bool>(alive_), attempt, waited,
+                                    token = std::move(token)](const absl::Status& leave) mutable {
+        if (alive.expired()) return;
+        Unlist(*attempt);
+        if (!leave.ok()) {
+          PostError(std::move(attempt), leave);
+        } else if (*waited) {
+          // The token may have been replaced meanwhile. Leave has been counted, so it is used.
+          GetTokenAndSend(std::move(attempt));
+        } else {
+          Send(std::move(attempt), std::move(token));
+        }
+      });
+  if (ticket == 0) return;
+  *waited = true;
+  attempt->ticket = ticket;
+  List(attempt);
+}
+
+void DingTalkTaskSource::GetTokenAndSend(std::shared_ptr<Attempt> attempt) {
   tokens_->GetToken([this, alive = std::weak_ptr<bool>(alive_),
                      attempt = std::move(attempt)](absl::StatusOr<std::string> token) mutable {
     if (alive.expired()) return;
     if (token.ok()) {
       Send(std::move(attempt), *std::move(token));
     } else {
-      const absl::Status error = WithRejection(token.status(), attempt->rejection);
-      PostError(std::move(attempt), error);
+      OnNoToken(std::move(attempt), token.status());
     }
   });
+}
+
+void DingTalkTaskSource::OnNoToken(std::shared_ptr<Attempt> attempt, const absl::Status& error) {
+  Unlist(*attempt);
+  // What DingTalk pauses for, it pauses for every call; the rate of token calls is another one.
+  if (DetailsOf(error).persistence == Persistence::kPaused) gate_->Report(Completed(error));
+  const absl::Status told = WithRejection(error, attempt->rejection);
+  PostError(std::move(attempt), told);
+}
+
+void DingTalkTaskSource::List(const std::shared_ptr<Attempt>& attempt) {
+  if (std::exchange(attempt->listed, true)) return;
+  waiting_.emplace(attempt->task_id, attempt);
+}
+
+void DingTalkTaskSource::Unlist(Attempt& attempt) {
+  attempt.ticket = 0;
+  if (!std::exchange(attempt.listed, false)) return;
+  const auto [begin, end] = waiting_.equal_range(attempt.task_id);
+  waiting_.erase(std::find_if(begin, end, [&](const auto& waiting) { return waiting.second.get() == &attempt; }));
 }
 
 void DingTalkTaskSource::Send(std::shared_ptr<Attempt> attempt, std::string token) {
@@ -106,10 +187,12 @@ void DingTalkTaskSource::OnAnswer(std::shared_ptr<Attempt> attempt, const std::s
   absl::StatusOr<TaskInfo> info =
       response.ok() ? Read(*response, attempt->task_id, token) : absl::StatusOr<TaskInfo>(response.status());
   if (info.ok()) {
+    gate_->Report(absl::OkStatus());
     attempt->done(std::move(info));
     return;
   }
-  absl::Status error = info.status();
+  absl::Status error = Completed(info.status());
+  gate_->Report(error);
   if (DetailsOf(error).reason == ErrorReason::kUpstreamUnauthenticated) {
     tokens_->Invalidate(token);
     if (attempt->rejection.ok()) {
@@ -120,7 +203,7 @@ void DingTalkTaskSource::OnAnswer(std::shared_ptr<Attempt> attempt, const std::s
     error = RejectedAgain(error);
   }
   // `done` may destroy this; nothing is touched after it.
-  attempt->done(Completed(std::move(error)));
+  attempt->done(std::move(error));
 }
 
 void DingTalkTaskSource::PostError(std::shared_ptr<Attempt> attempt, absl::Status error) {

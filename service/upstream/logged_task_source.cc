@@ -19,17 +19,19 @@ bool IsAboutTheTaskId(ErrorReason reason) {
 
 }  // namespace
 
-void LoggedTaskSource::Fetch(absl::string_view task_id, Done done) {
-  source_->Fetch(task_id, [this, alive = std::weak_ptr<bool>(alive_),
-                           done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
-    if (alive.expired()) return;
-    Notice(result.status());
-    done(std::move(result));
-  });
+void LoggedTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
+  source_->Fetch(
+      task_id, options,
+      [this, alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
+        if (alive.expired()) return;
+        Notice(result.status());
+        done(std::move(result));
+      });
 }
 
 void LoggedTaskSource::Notice(const absl::Status& status) {
   const ErrorDetails details = DetailsOf(status);
+  if (details.not_asked) return;
   if (status.ok() || IsAboutTheTaskId(details.reason)) {
     if (failures_ > 0) spdlog::info("upstream: answers again after {} failed calls", failures_);
     failures_ = 0;

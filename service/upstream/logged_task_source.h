@@ -13,14 +13,16 @@
 namespace taskwatch {
 
 // Logs changes, not calls: a failure when the one before was of another reason or there was none, and the first success
-// after failures. Refused task ids are their callers' business and not logged.
+// after failures. Refused task ids are their callers' business and not logged, and what DingTalk was not asked
+// for tells nothing of it.
 //
 // Lives on the event loop's thread. The source behind it must outlive it.
 class LoggedTaskSource final : public TaskSource {
  public:
   explicit LoggedTaskSource(TaskSource* source) : source_(source) {}
 
-  void Fetch(absl::string_view task_id, Done done) override;
+  void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
+  void Join(absl::string_view task_id, const FetchOptions& options) override { source_->Join(task_id, options); }
 
  private:
   void Notice(const absl::Status& status);

@@ -117,11 +117,29 @@ absl::Status OauthAccessToken::StartCall() {
   if (!secret.ok()) return secret.status();
   call_in_flight_ = true;
   rejected_meanwhile_.reset();
-  http_->Send(RequestWith(*secret),
-              [this, alive = std::weak_ptr<bool>(alive_), secret = *secret](absl::StatusOr<HttpResponse> response) {
+  if (options_.gate == nullptr || options_.corp_id.empty()) {
+    Send(*secret);
+    return absl::OkStatus();
+  }
+  CallGate::Terms terms;
+  terms.purpose = CallGate::Purpose::kToken;
+  options_.gate->Ask(std::move(terms),
+                     [this, alive = std::weak_ptr<bool>(alive_), secret = *secret](const absl::Status& leave) {
+                       if (alive.expired()) return;
+                       if (leave.ok()) return Send(secret);
+                       // Not at once, as whoever starts the call is only then among those who wait for it.
+                       loop_->Post([this, alive, secret, leave] {
+                         if (!alive.expired()) OnAnswer(secret, leave);
+                       });
+                     });
+  return absl::OkStatus();
+}
+
+void OauthAccessToken::Send(const Secret& secret) {
+  http_->Send(RequestWith(secret),
+              [this, alive = std::weak_ptr<bool>(alive_), secret](absl::StatusOr<HttpResponse> response) {
                 if (!alive.expired()) OnAnswer(secret, std::move(response));
               });
-  return absl::OkStatus();
 }
 
 void OauthAccessToken::OnAnswer(const Secret& secret, absl::StatusOr<HttpResponse> response) {

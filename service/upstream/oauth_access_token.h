@@ -14,6 +14,7 @@
 
 #include "service/runtime/event_loop.h"
 #include "service/upstream/access_token.h"
+#include "service/upstream/call_gate.h"
 #include "service/upstream/http_client.h"
 #include "service/upstream/secret_file.h"
 #include "service/upstream/token_answer.h"
@@ -45,6 +46,9 @@ class OauthAccessToken final : public AccessTokenProvider {
     std::string corp_id;
     // For one call.
     absl::Duration timeout = absl::Seconds(5);
+    // Set, it gives leave for each call of /v1.0/oauth2/{corpId}/token, which counts against the month; the other call
+    // does not, and asks nobody. Must outlive the provider.
+    CallGate* gate = nullptr;
   };
 
   // INVALID_ARGUMENT if `options` cannot work; names the setting, never a secret. Does not read the file yet.
@@ -69,6 +73,7 @@ class OauthAccessToken final : public AccessTokenProvider {
   HttpRequest RequestWith(const Secret& secret) const;
   // Begins a call, unless there is no secret to make it with.
   absl::Status StartCall();
+  void Send(const Secret& secret);
   void OnAnswer(const Secret& secret, absl::StatusOr<HttpResponse> response);
   void Adopt(IssuedToken issued);
   void OnFailure(const absl::Status& status, uint64_t secret_version);

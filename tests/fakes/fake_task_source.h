@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +15,21 @@ namespace taskwatch {
 
 class FakeTaskSource final : public TaskSource {
  public:
-  void Fetch(absl::string_view task_id, Done done) override {
+  void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override {
     for (const Call& call : calls_) {
       EXPECT_NE(call.task_id, task_id) << "two fetches of one task at a time";
     }
-    calls_.push_back({std::string(task_id), std::move(done)});
+    calls_.push_back({std::string(task_id), options, std::move(done)});
     ++fetches_;
+  }
+
+  // Remembers the higher priority and the later deadline, as if every fetch in flight waited for its turn.
+  void Join(absl::string_view task_id, const FetchOptions& options) override {
+    for (Call& call : calls_) {
+      if (call.task_id != task_id) continue;
+      call.options.priority = std::max(call.options.priority, options.priority);
+      call.options.deadline = std::max(call.options.deadline, options.deadline);
+    }
   }
 
   // Answers the oldest fetch in flight.
@@ -35,9 +45,13 @@ class FakeTaskSource final : public TaskSource {
   int fetches() const { return fetches_; }
   size_t in_flight() const { return calls_.size(); }
 
+  // How much the oldest fetch in flight matters.
+  const FetchOptions& options() const { return calls_.front().options; }
+
  private:
   struct Call {
     std::string task_id;
+    FetchOptions options;
     Done done;
   };
   std::vector<Call> calls_;

@@ -111,7 +111,7 @@ class Standin:
 
 
 class Taskwatchd:
-    """A taskwatchd that asks `standin`, often, for the sake of the test's duration."""
+    """A taskwatchd that asks `standin`, often, for the sake of the test's duration, and leaves nothing behind."""
 
     def __init__(self, standin, token_file, flags=()):
         self._server = ServerProcess(
@@ -120,6 +120,9 @@ class Taskwatchd:
                 "--listen=127.0.0.1:0",
                 "--dingtalk_base_url={}".format(standin.url),
                 "--access_token_file={}".format(token_file),
+                "--state_file=:memory:",
+                "--upstream_qps=0",
+                "--upstream_monthly_calls=0",
                 "--min_poll_interval=50ms",
                 "--max_poll_interval=200ms",
                 *flags,

@@ -32,12 +32,15 @@ async function startStandin(t, flags = []) {
 // Starts a taskwatchd that asks `standin` and is ended with the test `t`, which fails if it does not end in good order
 // or has printed the access token. `target` is where it serves, `client` a client of it.
 //
-// Polls are frequent, for the sake of the test's duration.
+// Polls are frequent, for the sake of the test's duration, and nothing is left behind.
 async function startTaskwatchd(t, standin, flags = []) {
   const args = [
     '--listen=127.0.0.1:0',
     `--dingtalk_base_url=${standin.url.origin}`,
     `--access_token_file=${standin.tokenFile}`,
+    '--state_file=:memory:',
+    '--upstream_qps=0',
+    '--upstream_monthly_calls=0',
     '--min_poll_interval=50ms',
     '--max_poll_interval=200ms',
     ...flags,

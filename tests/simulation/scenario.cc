@@ -120,6 +120,8 @@ class Scenario {
     options.token.app_key = "dingdemoapp";
     options.token.app_secret = std::string(kAppSecret);
     options.token.corp_id = random_.Chance(0.3) ? "dingdemocorp" : "";
+    if (random_.Chance(0.5)) options.queue.budget.qps = random_.Chance(0.2) ? 3 : 0;
+    if (random_.Chance(0.2)) options.queue.budget.monthly_calls = 0;
     return options;
   }
 

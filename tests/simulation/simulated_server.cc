@@ -14,7 +14,7 @@ constexpr size_t kDrainSlice = 4;
 
 }  // namespace
 
-void RecordedTaskSource::Fetch(absl::string_view task_id, Done done) {
+void RecordedTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
   const std::string id(task_id);
   Record& record = records_[id];
   journal_->Note("tracker: fetches ", id);
@@ -34,7 +34,7 @@ void RecordedTaskSource::Fetch(absl::string_view task_id, Done done) {
   }
   journal_->Count("fetches");
   ++record.started;
-  source_->Fetch(task_id, [this, id, done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
+  source_->Fetch(task_id, options, [this, id, done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
     OnFetched(id, result);
     done(std::move(result));
   });
@@ -71,10 +71,10 @@ SimulatedServer::SimulatedServer(SimulatedLoop* loop, SimulatedDingTalk* dingtal
     : loop_(loop),
       options_(options),
       http_(loop, dingtalk, journal, mood, random),
+      queue_(loop, nullptr, options.queue),
       tokens_(OauthAccessToken::Create(loop, &http_, options.token).value()),
-      dingtalk_source_(loop, &http_, tokens_.get(), options.source),
-      pausing_source_(loop, &dingtalk_source_),
-      recorded_source_(loop, journal, &pausing_source_, &http_, options.tracker),
+      dingtalk_source_(loop, &http_, tokens_.get(), &queue_, options.source),
+      recorded_source_(loop, journal, &dingtalk_source_, &http_, options.tracker),
       cache_(kCacheCapacity),
       tracker_(loop, &recorded_source_, &cache_, options.tracker) {}
 

@@ -17,9 +17,9 @@
 #include "service/task/task_source.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
+#include "service/upstream/call_queue.h"
 #include "service/upstream/dingtalk_task_source.h"
 #include "service/upstream/oauth_access_token.h"
-#include "service/upstream/pausing_task_source.h"
 #include "tests/simulation/journal.h"
 #include "tests/simulation/random.h"
 #include "tests/simulation/simulated_dingtalk.h"
@@ -47,7 +47,8 @@ class RecordedTaskSource final : public TaskSource {
                      const TaskTracker::Options& options)
       : loop_(loop), journal_(journal), source_(source), http_(http), options_(options) {}
 
-  void Fetch(absl::string_view task_id, Done done) override;
+  void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
+  void Join(absl::string_view task_id, const FetchOptions& options) override { source_->Join(task_id, options); }
 
   Record& RecordOf(const std::string& task_id) { return records_[task_id]; }
 
@@ -68,6 +69,7 @@ class SimulatedServer {
     TaskTracker::Options tracker;
     DingTalkTaskSource::Options source;
     OauthAccessToken::Options token;
+    CallQueue::Options queue;
   };
   // Ends an open call, as draining does.
   using EndCall = absl::AnyInvocable<void(const absl::Status&)>;
@@ -96,9 +98,9 @@ class SimulatedServer {
   SimulatedLoop* const loop_;
   const Options options_;
   SimulatedHttpClient http_;
+  CallQueue queue_;
   const std::unique_ptr<OauthAccessToken> tokens_;
   DingTalkTaskSource dingtalk_source_;
-  PausingTaskSource pausing_source_;
   RecordedTaskSource recorded_source_;
   SnapshotCache cache_;
   TaskTracker tracker_;

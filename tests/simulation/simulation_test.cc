@@ -4,6 +4,7 @@
 //   bazel run //tests/simulation:simulation_test -- --seeds=100000       more of them
 //   bazel run //tests/simulation:simulation_test -- --seed=17            one of them, with all that happens in it
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -116,6 +117,8 @@ TEST(SimulationReplay, IsTheSameEveryTime) {
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   absl::ParseCommandLine(argc, argv);
+  // What happens is in the journal.
+  spdlog::set_level(spdlog::level::off);
   for (const int signal : {SIGABRT, SIGBUS, SIGFPE, SIGSEGV}) {
     std::signal(signal, taskwatch::simulation::TellSeedAndDie);
   }

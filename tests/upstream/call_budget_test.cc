@@ -211,7 +211,7 @@ TEST_F(CallBudgetTest, LearnsNothingFromItsOwnRefusalsNorFromOtherErrors) {
 TEST_F(CallBudgetTest, StopsUntilTheNextMonthWhenDingTalkSaysThatThisOneIsUsedUp) {
   CallBudget budget = New(18, 5000, 100);
   now_ = kStart + 10 * kDay;
-  budget.Report(Refused(ErrorReason::kMonthlyQuotaExhausted, Persistence::kPaused, absl::Minutes(1)), now_);
+  budget.Report(Refused(ErrorReason::kMonthlyQuotaExhausted, Persistence::kPaused, std::nullopt), now_);
   EXPECT_EQ(DetailsOf(Ask(budget, Purpose::kCaller)).retry_after, 20 * kDay);
   budget.OpenMonth(kMonth + 1, 0);
   EXPECT_TRUE(Ask(budget, Purpose::kCaller).ok());

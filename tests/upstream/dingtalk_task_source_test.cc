@@ -20,6 +20,7 @@
 #include "service/upstream/access_token.h"
 #include "service/upstream/http_client.h"
 #include "service/upstream/natural_month.h"
+#include "tests/fakes/fake_call_gate.h"
 #include "tests/fakes/scripted_http_client.h"
 
 namespace taskwatch {
@@ -70,7 +71,7 @@ class DingTalkTaskSourceTest : public testing::Test {
   // Begins to fetch; the answer must not come before this returns.
   std::shared_ptr<Answer> Begin(absl::string_view task_id = "abcd") {
     auto answer = std::make_shared<Answer>();
-    source_->Fetch(task_id, [answer](absl::StatusOr<TaskInfo> info) {
+    source_->Fetch(task_id, fetch_options_, [answer](absl::StatusOr<TaskInfo> info) {
       EXPECT_FALSE(answer->has_value()) << "called twice";
       *answer = std::move(info);
     });
@@ -94,8 +95,10 @@ class DingTalkTaskSourceTest : public testing::Test {
   SimulatedLoop loop_;
   ScriptedHttpClient http_{&loop_};
   ScriptedTokens tokens_;
+  FakeCallGate gate_;
+  FetchOptions fetch_options_;
   std::unique_ptr<DingTalkTaskSource> source_ =
-      std::make_unique<DingTalkTaskSource>(&loop_, &http_, &tokens_, DingTalkTaskSource::Options());
+      std::make_unique<DingTalkTaskSource>(&loop_, &http_, &tokens_, &gate_, DingTalkTaskSource::Options());
 };
 
 TEST_F(DingTalkTaskSourceTest, FetchesWithTheToken) {
@@ -114,7 +117,7 @@ TEST_F(DingTalkTaskSourceTest, FetchesWithTheToken) {
 TEST_F(DingTalkTaskSourceTest, BoundsTheCallInTime) {
   DingTalkTaskSource::Options options;
   options.attempt_timeout = absl::Seconds(2);
-  source_ = std::make_unique<DingTalkTaskSource>(&loop_, &http_, &tokens_, options);
+  source_ = std::make_unique<DingTalkTaskSource>(&loop_, &http_, &tokens_, &gate_, options);
   tokens_.answers = {"canary-1"};
   http_.Expect(kCall, HttpAnswer(200, kRunning), absl::Seconds(3));
   const auto answer = Begin();
@@ -334,18 +337,122 @@ TEST_F(DingTalkTaskSourceTest, RepeatsTheTokenNowhereWhateverDingTalkAnswers) {
   }
 }
 
+TEST_F(DingTalkTaskSourceTest, AsksLeaveForTheCallAndForItsRepetition) {
+  tokens_.answers = {"canary-1", "canary-2"};
+  http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
+  http_.Expect(kCall, HttpAnswer(200, kRunning));
+  fetch_options_.priority = FetchOptions::Priority::kPoll;
+  fetch_options_.deadline = loop_.Now() + absl::Seconds(7);
+  EXPECT_TRUE(Fetch().ok());
+  ASSERT_EQ(gate_.asked.size(), 2u);
+  for (const CallGate::Terms& terms : gate_.asked) {
+    EXPECT_EQ(terms.purpose, CallGate::Purpose::kPoll);
+    EXPECT_EQ(terms.deadline, fetch_options_.deadline);
+    EXPECT_EQ(terms.task_id, "abcd");
+  }
+}
+
+TEST_F(DingTalkTaskSourceTest, TellsTheGateWhatBecameOfEachCall) {
+  tokens_.answers = {"canary-1", "canary-2"};
+  http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
+  http_.Expect(kCall, HttpAnswer(403, R"({"code":"Forbidden.AccessDenied.QpsLimitForApi"})"));
+  EXPECT_FALSE(Fetch().ok());
+  ASSERT_EQ(gate_.reported.size(), 2u);
+  EXPECT_EQ(DetailsOf(gate_.reported[0]).reason, ErrorReason::kUpstreamUnauthenticated);
+  EXPECT_EQ(DetailsOf(gate_.reported[1]).reason, ErrorReason::kUpstreamRateLimited);
+}
+
+TEST_F(DingTalkTaskSourceTest, CallsNobodyWithoutLeave) {
+  ErrorDetails details;
+  details.reason = ErrorReason::kMonthlyQuotaExhausted;
+  details.persistence = Persistence::kPaused;
+  details.retry_after = absl::Hours(100);
+  details.not_asked = true;
+  gate_.refusal = MakeError(details, "used up");
+  tokens_.answers = {"canary-1"};
+  EXPECT_EQ(Fetch().status(), gate_.refusal);
+  EXPECT_TRUE(http_.requests().empty());
+  EXPECT_TRUE(gate_.reported.empty());
+}
+
+TEST_F(DingTalkTaskSourceTest, UsesTheTokenThatThereIsWhenItsTurnComes) {
+  gate_.hold = true;
+  tokens_.answers = {"canary-1", "canary-2"};
+  const auto answer = Begin();
+  loop_.RunFor(absl::Minutes(1));
+  EXPECT_TRUE(http_.requests().empty());
+  http_.Expect(kCall, HttpAnswer(200, kRunning));
+  gate_.AnswerOne(absl::OkStatus());
+  loop_.RunPosted();
+  EXPECT_TRUE(answer->has_value());
+  EXPECT_EQ(http_.requests()[0].headers[0].second, "canary-2");
+}
+
+TEST_F(DingTalkTaskSourceTest, AsksForNoLeaveWhileThereIsNoToken) {
+  tokens_.hold = true;
+  const auto answer = Begin();
+  EXPECT_TRUE(gate_.asked.empty());
+  tokens_.held[0](TokenError(ErrorReason::kUpstreamUnavailable));
+  loop_.RunPosted();
+  EXPECT_TRUE(answer->has_value());
+  EXPECT_TRUE(gate_.asked.empty());
+}
+
+TEST_F(DingTalkTaskSourceTest, TellsTheGateOfAPauseThatTheTokenCallRanInto) {
+  ErrorDetails details;
+  details.reason = ErrorReason::kUpstreamIpBanned;
+  details.persistence = Persistence::kPaused;
+  details.retry_after = absl::Seconds(300);
+  const absl::Status banned = MakeError(details, "banned");
+  tokens_.answers = {banned};
+  EXPECT_EQ(Fetch().status(), banned);
+  ASSERT_EQ(gate_.reported.size(), 1u);
+  EXPECT_EQ(gate_.reported[0], banned);
+}
+
+TEST_F(DingTalkTaskSourceTest, MakesAWaitingFetchMoreUrgentWhenSomebodyJoins) {
+  gate_.hold = true;
+  tokens_.answers = {"canary-1"};
+  fetch_options_.priority = FetchOptions::Priority::kPoll;
+  fetch_options_.deadline = loop_.Now() + absl::Seconds(5);
+  const auto answer = Begin();
+  source_->Join("other", {FetchOptions::Priority::kCaller, absl::InfiniteFuture()});
+  EXPECT_EQ(gate_.waiting[0].terms.purpose, CallGate::Purpose::kPoll);
+  source_->Join("abcd", {FetchOptions::Priority::kCaller, loop_.Now() + absl::Seconds(3)});
+  EXPECT_EQ(gate_.waiting[0].terms.purpose, CallGate::Purpose::kCaller);
+  EXPECT_EQ(gate_.waiting[0].terms.deadline, fetch_options_.deadline);
+}
+
+TEST_F(DingTalkTaskSourceTest, RemembersWhoJoinsUntilThereIsAToken) {
+  tokens_.hold = true;
+  fetch_options_.priority = FetchOptions::Priority::kPoll;
+  const auto answer = Begin();
+  source_->Join("abcd", {FetchOptions::Priority::kCaller, absl::InfiniteFuture()});
+  http_.Expect(kCall, HttpAnswer(200, kRunning));
+  tokens_.held[0](std::string("canary-1"));
+  EXPECT_EQ(gate_.asked[0].purpose, CallGate::Purpose::kCaller);
+  source_->Join("abcd", {FetchOptions::Priority::kCaller, absl::InfiniteFuture()});
+  loop_.RunPosted();
+  EXPECT_TRUE(answer->has_value());
+}
+
 TEST_F(DingTalkTaskSourceTest, CallsNobodyOnceDestroyed) {
-  // In each of the places where something can be under way: the call, the token, a posted error.
+  // In each of the places where something can be under way: the call, the token, the gate, a posted error.
   tokens_.answers = {"canary-1", TokenError(ErrorReason::kUpstreamUnavailable)};
   http_.Expect(kCall, HttpAnswer(200, kRunning), absl::Seconds(1));
   const auto calling = Begin();
   const auto failed = Begin();
   const auto invalid = Begin("..");
+  gate_.hold = true;
+  tokens_.answers = {"canary-1"};
+  const auto queued = Begin();
   tokens_.hold = true;
   const auto waiting = Begin();
   source_.reset();
   tokens_.held[0](std::string("canary-1"));
+  gate_.AnswerOne(absl::OkStatus());
   loop_.RunFor(absl::Seconds(2));
+  EXPECT_FALSE(queued->has_value());
   EXPECT_FALSE(calling->has_value());
   EXPECT_FALSE(failed->has_value());
   EXPECT_FALSE(invalid->has_value());
@@ -356,7 +463,7 @@ TEST_F(DingTalkTaskSourceTest, MayBeDestroyedByWhoGetsTheAnswer) {
   tokens_.answers = {"canary-1"};
   http_.Expect(kCall, HttpAnswer(500, ""));
   bool called = false;
-  source_->Fetch("abcd", [&](absl::StatusOr<TaskInfo>) {
+  source_->Fetch("abcd", {}, [&](absl::StatusOr<TaskInfo>) {
     called = true;
     source_.reset();
   });

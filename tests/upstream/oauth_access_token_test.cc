@@ -15,7 +15,9 @@
 
 #include "service/runtime/simulated_loop.h"
 #include "service/task/task_error.h"
+#include "service/upstream/call_gate.h"
 #include "service/upstream/http_client.h"
+#include "tests/fakes/fake_call_gate.h"
 #include "tests/fakes/scripted_http_client.h"
 #include "tests/fakes/secret_path.h"
 
@@ -94,6 +96,7 @@ class OauthAccessTokenTest : public testing::Test {
 
   SimulatedLoop loop_;
   ScriptedHttpClient http_{&loop_};
+  FakeCallGate gate_;
   std::unique_ptr<OauthAccessToken> provider_;
 };
 
@@ -117,6 +120,48 @@ TEST_F(OauthAccessTokenTest, CallsForTheOrganisationIfOneIsSet) {
   EXPECT_EQ(***answer, "canary-1");
   EXPECT_EQ(http_.requests()[0].body,
             R"({"client_id":"app-key","client_secret":"canary-secret","grant_type":"client_credentials"})");
+}
+
+TEST_F(OauthAccessTokenTest, AsksLeaveForTheCallThatCountsAgainstTheMonth) {
+  OauthAccessToken::Options options;
+  options.corp_id = "ding123";
+  options.gate = &gate_;
+  Start(options);
+  gate_.hold = true;
+  const auto answer = Ask();
+  loop_.RunPosted();
+  ASSERT_EQ(gate_.asked.size(), 1u);
+  EXPECT_EQ(gate_.asked[0].purpose, CallGate::Purpose::kToken);
+  http_.Expect(kCallB, HttpAnswer(200, R"({"access_token":"canary-1","expires_in":7200})"));
+  gate_.AnswerOne(absl::OkStatus());
+  loop_.RunPosted();
+  EXPECT_EQ(***answer, "canary-1");
+}
+
+TEST_F(OauthAccessTokenTest, AsksNobodyForTheCallThatDoesNotCount) {
+  OauthAccessToken::Options options;
+  options.gate = &gate_;
+  Start(options);
+  Fetch("canary-1");
+  EXPECT_TRUE(gate_.asked.empty());
+}
+
+TEST_F(OauthAccessTokenTest, TellsWhyThereIsNoLeaveToCall) {
+  OauthAccessToken::Options options;
+  options.corp_id = "ding123";
+  options.gate = &gate_;
+  Start(options);
+  ErrorDetails details;
+  details.reason = ErrorReason::kMonthlyQuotaExhausted;
+  details.persistence = Persistence::kPaused;
+  details.retry_after = absl::Hours(100);
+  gate_.refusal = MakeError(details, "used up");
+  const auto answer = Ask();
+  EXPECT_FALSE(answer->has_value());
+  loop_.RunPosted();
+  EXPECT_EQ(ReasonOf(answer), ErrorReason::kMonthlyQuotaExhausted);
+  EXPECT_EQ(ReasonOf(Ask()), ErrorReason::kMonthlyQuotaExhausted);
+  EXPECT_EQ(gate_.asked.size(), 1u) << "asked again at once";
 }
 
 TEST_F(OauthAccessTokenTest, MakesOneCallForAllWhoWait) {

@@ -294,7 +294,8 @@ def main():
                  "proto_dir", "google_proto_dir"]:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--nginx", default="/usr/sbin/nginx")
-    parser.add_argument("--taskwatchd_flags", default="", help="flags that switch the quota off")
+    parser.add_argument("--taskwatchd_flags", help="what switches the quota off",
+                        default="--state_file=:memory: --upstream_qps=0 --upstream_monthly_calls=0")
     parser.add_argument("--smoke", action="store_true", help="tiny counts: whether it works, not how fast")
     parser.add_argument("--rounds", type=int, default=5, help="of each measurement")
     parser.add_argument("--streams", type=int, nargs="+", default=[10000, 50000], help="watchers")
