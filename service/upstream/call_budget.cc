@@ -22,11 +22,16 @@ constexpr absl::Duration kDefaultPause = absl::Minutes(1);
 
 constexpr double kPacedFrom = 1.5;
 constexpr double kPacedUntil = 1.2;
-constexpr double kPollBurstShare = 0.25;
+constexpr double kPollBurstShare = 0.1;
 // Beyond this it is the pace that decides.
 constexpr double kMaxSlowdown = 100;
-// A poll that has not come for its place by then will not come.
-constexpr absl::Duration kPlaceMemory = absl::Minutes(10);
+// The part of the month by which everything is planned to last longer, so that something is left for its last hours.
+constexpr double kKeptBack = 0.02;
+// Until then it is not known how many calls callers will take.
+constexpr absl::Duration kShortestCount = absl::Hours(48);
+// Polls in line come to see whether their turn is there after a quarter of their wait, as that may turn out shorter.
+constexpr double kLookAfter = 0.25;
+constexpr absl::Duration kShortestLook = absl::Minutes(10);
 
 // Tokens are sums of fractions: a whole one may lack a little.
 constexpr double kWhole = 1 - 1e-6;
@@ -50,6 +55,8 @@ absl::Status NotAsked(ErrorReason reason, absl::Duration retry_after, absl::stri
 void CallBudget::OpenMonth(absl::CivilMonth month, int64_t calls) {
   month_ = month;
   calls_ = calls;
+  calls_of_callers_ = 0;
+  callers_since_ = absl::InfiniteFuture();
   paced_ = false;
   places_.clear();
   if (pause_.has_value() && DetailsOf(pause_->error).reason == ErrorReason::kMonthlyQuotaExhausted) pause_.reset();
@@ -97,6 +104,8 @@ absl::Time CallBudget::TurnAfter(int64_t calls_ahead, absl::Time now) {
 void CallBudget::Count(Purpose purpose, absl::Time now) {
   Adjust(now);
   ++calls_;
+  if (callers_since_ == absl::InfiniteFuture()) callers_since_ = now;
+  if (purpose != Purpose::kPoll) ++calls_of_callers_;
   if (purpose == Purpose::kToken) return;
   if (const std::optional<Rate> rate = RateAt(now)) {
     Refill(*rate, now);
@@ -129,7 +138,7 @@ CallBudget::Stats CallBudget::StatsAt(absl::Time now) {
   stats.month = month_;
   stats.calls = calls_;
   stats.monthly_calls = options_.monthly_calls;
-  if (options_.monthly_calls > 0) stats.left_for_polls = static_cast<int64_t>(LeftForPolls(Left()));
+  if (options_.monthly_calls > 0) stats.left_for_polls = static_cast<int64_t>(LeftForPolls(now));
   stats.slowdown = Slowdown(now);
   stats.full_rate = options_.qps;
   if (const std::optional<Rate> rate = RateAt(now)) stats.rate = rate->calls_per_second;
@@ -143,7 +152,7 @@ CallBudget::Stats CallBudget::StatsAt(absl::Time now) {
     stats.until = now + UntilNextMonth(now);
   } else if (UpdatePacing(now)) {
     stats.restraint = Restraint::kPaced;
-    const absl::Duration pace = UntilNextMonth(now) / LeftForPolls(Left());
+    const absl::Duration pace = Pace(now);
     stats.reason = absl::StrCat("of this month's calls ", Left(), " are left; polls go on, one every ",
                                 absl::FormatDuration(RoundedUp(pace)), " on average");
   }
@@ -155,11 +164,11 @@ void CallBudget::Adjust(absl::Time now) {
   latest_ = now;
   if (back <= absl::ZeroDuration()) return;
   filled_ -= back;
-  polls_filled_ -= back;
+  turn_moved_ -= back;
+  callers_since_ -= back;
   for (absl::Time& call : recent_) call -= back;
   if (cut_.has_value()) cut_->second -= back;
   if (pause_.has_value()) pause_->start -= back;
-  for (auto& [task_id, place] : places_) place -= back;
 }
 
 std::optional<CallBudget::Rate> CallBudget::RateAt(absl::Time now) const {
@@ -195,16 +204,22 @@ void CallBudget::SlowDown(absl::Time now) {
   tokens_ = std::min(tokens_, 1.0);
 }
 
-double CallBudget::LeftForPolls(int64_t left) const {
-  const double reserve = static_cast<double>(options_.monthly_calls) * options_.unary_reserve;
-  const double share = std::max(static_cast<double>(left) - reserve, static_cast<double>(left) / 2);
-  return left > 0 ? std::max(share, 1.0) : 0;
+double CallBudget::Reserve(absl::Time now) const {
+  const absl::Duration counted = std::max(now - callers_since_, kShortestCount);
+  const double expected = static_cast<double>(calls_of_callers_) * absl::FDivDuration(UntilNextMonth(now), counted);
+  return std::max(static_cast<double>(options_.monthly_calls) * options_.unary_reserve, expected);
+}
+
+double CallBudget::LeftForPolls(absl::Time now) const {
+  const auto left = static_cast<double>(Left());
+  return left > 0 ? std::max({left - Reserve(now), left / 2, 1.0}) : 0;
 }
 
 double CallBudget::AheadOfPlan(absl::Time now) const {
   if (options_.monthly_calls <= 0) return 0;
-  const double left = LeftForPolls(Left()) / LeftForPolls(options_.monthly_calls);
-  const double time_left = 1 - ShareOfMonth(now);
+  const double whole = static_cast<double>(options_.monthly_calls) * (1 - std::min(options_.unary_reserve, 0.5));
+  const double left = LeftForPolls(now) / whole;
+  const double time_left = std::min(1.0, 1 - ShareOfMonth(now) + kKeptBack);
   return left <= 0 ? kMaxSlowdown : time_left / left;
 }
 
@@ -212,8 +227,9 @@ bool CallBudget::UpdatePacing(absl::Time now) {
   const double ahead = AheadOfPlan(now);
   if (!paced_ && ahead >= kPacedFrom) {
     paced_ = true;
-    poll_tokens_ = LeftForPolls(Left()) * kPollBurstShare;
-    polls_filled_ = now;
+    turn_ = LeftForPolls(now) * kPollBurstShare;
+    next_place_ = 0;
+    turn_moved_ = now;
   } else if (paced_ && ahead <= kPacedUntil) {
     paced_ = false;
     places_.clear();
@@ -221,38 +237,41 @@ bool CallBudget::UpdatePacing(absl::Time now) {
   return paced_;
 }
 
+absl::Duration CallBudget::Pace(absl::Time now) const {
+  const absl::Duration left = UntilNextMonth(now);
+  const absl::Duration kept_back = left / (1 - ShareOfMonth(now)) * kKeptBack;
+  return (left + kept_back) / LeftForPolls(now);
+}
+
 absl::Status CallBudget::RefusePoll(absl::string_view task_id, absl::Time now) {
   if (!UpdatePacing(now)) return absl::OkStatus();
-  const double left = LeftForPolls(Left());
-  const absl::Duration pace = UntilNextMonth(now) / left;
-  poll_tokens_ =
-      std::min(std::max(1.0, left * kPollBurstShare), poll_tokens_ + absl::FDivDuration(now - polls_filled_, pace));
-  polls_filled_ = now;
+  const absl::Duration pace = Pace(now);
+  turn_ += absl::FDivDuration(now - turn_moved_, pace);
+  turn_moved_ = now;
+  next_place_ = std::max(next_place_, turn_ - std::max(1.0, LeftForPolls(now) * kPollBurstShare));
 
   auto place = places_.find(task_id);
-  if (place != places_.end() && place->second <= now) {
+  if (place == places_.end()) {
+    ForgetOldPlaces();
+    next_place_ += 1;
+    place = places_.emplace(std::string(task_id), next_place_).first;
+  }
+  const double ahead = place->second - turn_;
+  if (ahead <= 1 - kWhole) {
     places_.erase(place);
     return absl::OkStatus();
   }
-  if (place == places_.end()) {
-    if (poll_tokens_ >= kWhole) {
-      poll_tokens_ -= 1;
-      return absl::OkStatus();
-    }
-    ForgetOldPlaces(now);
-    const absl::Duration wait = std::min((1 - poll_tokens_) * pace, UntilNextMonth(now));
-    poll_tokens_ -= 1;
-    // As it will be told, so that it is not early by what was rounded.
-    place = places_.emplace(std::string(task_id), now + RoundedUp(wait)).first;
-  }
-  return NotAsked(ErrorReason::kMonthlyQuotaExhausted, std::min(place->second - now, UntilNextMonth(now)),
+  const absl::Duration wait = ahead * pace;
+  const absl::Duration look = std::min(wait, std::max(wait * kLookAfter, kShortestLook));
+  return NotAsked(ErrorReason::kMonthlyQuotaExhausted, std::min(look, UntilNextMonth(now)),
                   absl::StrCat("of this month's calls ", Left(), " are left; polls go on, one every ",
                                absl::FormatDuration(RoundedUp(pace)), " on average"));
 }
 
-void CallBudget::ForgetOldPlaces(absl::Time now) {
+void CallBudget::ForgetOldPlaces() {
   if (places_.size() < places_before_forgetting_) return;
-  absl::erase_if(places_, [&](const auto& place) { return place.second < now - kPlaceMemory; });
+  // Who has not come for its turn when the next one's is there will not come, or gets another place.
+  absl::erase_if(places_, [&](const auto& place) { return place.second < turn_ - 1; });
   places_before_forgetting_ = std::max(places_before_forgetting_, 2 * places_.size());
 }
 

@@ -26,11 +26,12 @@ namespace taskwatch {
 // asks for and cuts the rate to 0.7 of what was really made; it grows back within a minute.
 //
 // *The month.* When `monthly_calls` are made, nothing is called until the next natural month. Polls take their share
-// of what is left evenly over what is left of the month: all but the reserve, and once that is less, half of all.
+// of what is left evenly over what is left of the month: all but the reserve, or but what callers will take if they go
+// on as they did this month, whichever is more; and once that is less, half of all.
 // - As far as they are ahead of that, the poll schedule is to stretch its intervals: by Slowdown().
-// - From 1.5 times ahead on, they are paced too: a bucket that is filled evenly with their share, with room for a
-//   quarter of it. A poll that finds it empty is told when to come, and has that place then. So polls slow down, but
-//   while a call is left they never stop, and whoever waits for an answer finds one left.
+// - From 1.5 times ahead on, they are paced too: a bucket that is filled evenly with their share, with room for a tenth
+//   of it. A poll that finds it empty gets a place in line, and is told when to come and see whether its turn is there.
+// So polls slow down, but while a call is left they never stop, and whoever waits for an answer finds one left.
 //
 // *Pauses.* What DingTalk asks for (a minute, an IP ban, the month) holds for every call.
 class CallBudget {
@@ -125,13 +126,17 @@ class CallBudget {
   void SlowDown(absl::Time now);
 
   int64_t Left() const { return options_.monthly_calls - calls_; }
-  double LeftForPolls(int64_t left) const;
+  // How many calls of callers' the rest of the month is to be kept for.
+  double Reserve(absl::Time now) const;
+  double LeftForPolls(absl::Time now) const;
   // What is left of the month, over what is left for polls, both as shares of the whole.
   double AheadOfPlan(absl::Time now) const;
   // Whether polls are paced; forgets their places when that ends.
   bool UpdatePacing(absl::Time now);
+  // The time between two polls that are paced.
+  absl::Duration Pace(absl::Time now) const;
   absl::Status RefusePoll(absl::string_view task_id, absl::Time now);
-  void ForgetOldPlaces(absl::Time now);
+  void ForgetOldPlaces();
 
   const Options options_;
   // The latest time that was told.
@@ -139,6 +144,9 @@ class CallBudget {
 
   absl::CivilMonth month_;
   int64_t calls_ = 0;
+  // Those of them that were not polls, and since when they have been counted.
+  int64_t calls_of_callers_ = 0;
+  absl::Time callers_since_ = absl::InfiniteFuture();
 
   // The bucket of the second.
   double tokens_ = 1;
@@ -150,11 +158,13 @@ class CallBudget {
 
   std::optional<Pause> pause_;
 
-  // The bucket of polls; below zero by the places that have been given away.
+  // The line of polls. Places are numbers; whose place is not beyond `turn_` may go. The number moves on with time, and
+  // as far as nobody stands in line it is ahead of the next place: that is the bucket.
   bool paced_ = false;
-  double poll_tokens_ = 0;
-  absl::Time polls_filled_ = absl::InfinitePast();
-  absl::flat_hash_map<std::string, absl::Time> places_;
+  double turn_ = 0;
+  double next_place_ = 0;
+  absl::Time turn_moved_ = absl::InfinitePast();
+  absl::flat_hash_map<std::string, double> places_;
   size_t places_before_forgetting_ = 1000;
 };
 

@@ -17,6 +17,8 @@ namespace {
 
 // Callers that may go one after the other while a poll waits.
 constexpr int kCallersPerPoll = 9;
+// Who would be left with less than this after its turn would not hear the answer.
+constexpr absl::Duration kShortestCall = absl::Milliseconds(100);
 // Shares of the month's calls whose spending is told.
 constexpr int kPercents[] = {50, 75, 90, 100};
 
@@ -52,7 +54,7 @@ CallGate::Ticket CallQueue::Ask(Terms terms, Answer answer) {
   const Place place = PlaceOf(terms, ticket);
   if (purpose != Purpose::kToken) {
     const absl::Time turn = budget_.TurnAfter(CallsAhead(place, purpose), now);
-    if (turn > now && turn >= terms.deadline) {
+    if (turn > now && turn + kShortestCall >= terms.deadline) {
       Refuse(purpose, TooLate(turn - now), std::move(answer));
       return 0;
     }

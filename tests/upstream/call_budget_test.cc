@@ -248,10 +248,10 @@ TEST_F(CallBudgetTest, SlowsPollsDownAsFarAsTheyAreAheadOfTheMonth) {
     int64_t used;
     double slowdown;
   };
-  // Without the reserve of 500 polls may take 4500.
+  // Without the reserve of 500 polls may take 4500, of which a fiftieth of a month's is kept for the last hours.
   const Row rows[] = {
-      {0, 0, 1},    {15, 0, 1},    {15, 2250, 1},  {15, 3375, 2.0}, {3, 3750, 5.4},
-      {0, 4000, 9}, {0, 4500, 18}, {0, 4999, 100}, {29, 4490, 1},
+      {0, 0, 1},    {15, 0, 1},    {15, 2250, 1.04}, {15, 3375, 2.08}, {3, 3750, 5.52},
+      {0, 4000, 9}, {0, 4500, 18}, {0, 4999, 100},   {29, 4490, 1},
   };
   for (const Row& row : rows) {
     EXPECT_NEAR(New(18, 5000, row.used).Slowdown(kStart + row.day * kDay), row.slowdown, 0.01)
@@ -271,8 +271,8 @@ TEST_F(CallBudgetTest, PacesPollsWhenTheyAreFarAhead) {
   now_ = kStart + 3 * kDay;
   int polls = 0;
   while (Poll(budget, absl::StrCat(polls))) ++polls;
-  // A quarter of the 750 that they may take.
-  EXPECT_EQ(polls, 187);
+  // A tenth of the 750 that they may take.
+  EXPECT_EQ(polls, 75);
   const absl::Status refusal = Ask(budget, Purpose::kPoll);
   EXPECT_EQ(DetailsOf(refusal).persistence, Persistence::kPaused);
   EXPECT_TRUE(absl::StrContains(refusal.message(), "polls go on, one every")) << refusal;
@@ -280,33 +280,45 @@ TEST_F(CallBudgetTest, PacesPollsWhenTheyAreFarAhead) {
   EXPECT_TRUE(Ask(budget, Purpose::kCaller).ok());
 }
 
-TEST_F(CallBudgetTest, GivesAPollThatIsPutOffAPlaceThatNobodyElseTakes) {
+TEST_F(CallBudgetTest, LetsPollsThatArePutOffGoInTheOrderInWhichTheyCame) {
   CallBudget budget = New(0, 5000, 3750);
   now_ = kStart + 3 * kDay;
-  while (Poll(budget, "first")) {
+  while (Poll(budget, "before")) {
   }
-  std::vector<absl::Time> places;
-  for (const char* task_id : {"first", "second", "third"}) {
-    places.push_back(now_ + *DetailsOf(Ask(budget, Purpose::kPoll, task_id)).retry_after);
+  for (const char* task_id : {"first", "second", "third"}) EXPECT_FALSE(Poll(budget, task_id));
+  std::vector<std::string> made;
+  while (made.size() < 4) {
+    now_ += absl::Minutes(10);
+    for (const char* task_id : {"third", "newcomer", "second", "first"}) {
+      if (Poll(budget, task_id)) made.push_back(task_id);
+    }
   }
-  EXPECT_LT(places[0], places[1]);
-  EXPECT_LT(places[1], places[2]);
-  now_ = places[1];
-  EXPECT_FALSE(Poll(budget, "fourth"));
-  EXPECT_FALSE(Poll(budget, "third"));
-  EXPECT_TRUE(Poll(budget, "second"));
-  EXPECT_TRUE(Poll(budget, "first"));
-  EXPECT_FALSE(Poll(budget, "second")) << "a place is good for one poll";
+  EXPECT_EQ(made, (std::vector<std::string>{"first", "second", "third", "newcomer"}));
 }
 
-TEST_F(CallBudgetTest, LetsAPollThatComesTooEarlyKeepItsPlace) {
+TEST_F(CallBudgetTest, PacesPollsEvenly) {
   CallBudget budget = New(0, 5000, 3750);
   now_ = kStart + 3 * kDay;
   while (Poll(budget)) {
   }
-  const absl::Time place = now_ + *DetailsOf(Ask(budget, Purpose::kPoll)).retry_after;
-  now_ += absl::Minutes(1);
-  EXPECT_EQ(now_ + *DetailsOf(Ask(budget, Purpose::kPoll)).retry_after, place);
+  // 675 polls in 27.6 days.
+  std::vector<absl::Time> polls;
+  while (polls.size() < 10) {
+    now_ += absl::Minutes(1);
+    if (Poll(budget)) polls.push_back(now_);
+  }
+  EXPECT_NEAR(absl::ToDoubleMinutes(polls[9] - polls[0]) / 9, 27.6 * 24 * 60 / 675, 2);
+}
+
+TEST_F(CallBudgetTest, LetsAPollComeAndSeeBeforeItsTurnIsDue) {
+  CallBudget budget = New(0, 5000, 3750);
+  now_ = kStart + 3 * kDay;
+  for (int task = 0; task < 300; ++task) Poll(budget, absl::StrCat(task));
+  const absl::Duration look = *DetailsOf(Ask(budget, Purpose::kPoll, "299")).retry_after;
+  EXPECT_GT(look, kDay);
+  now_ += look;
+  const absl::Duration next = *DetailsOf(Ask(budget, Purpose::kPoll, "299")).retry_after;
+  EXPECT_LT(next, look);
 }
 
 TEST_F(CallBudgetTest, NeverStopsPollsWhileACallIsLeft) {
@@ -326,7 +338,20 @@ TEST_F(CallBudgetTest, NeverStopsPollsWhileACallIsLeft) {
       }
     }
     EXPECT_GE(polls, 1) << left << " calls left";
+    EXPECT_LE(budget.calls(), 5000);
   }
+}
+
+TEST_F(CallBudgetTest, LeavesCallersWhatTheyWillTakeIfTheyGoOn) {
+  CallBudget budget = New(0, 5000);
+  const int64_t left = budget.StatsAt(now_).left_for_polls;
+  EXPECT_EQ(left, 4500);
+  for (int day = 0; day < 3; ++day) {
+    for (int i = 0; i < 50; ++i) budget.Count(Purpose::kCaller, now_);
+    now_ += kDay;
+  }
+  // 50 a day for 27 days.
+  EXPECT_EQ(budget.StatsAt(now_).left_for_polls, 5000 - 150 - 27 * 50);
 }
 
 TEST_F(CallBudgetTest, LeavesCallersHalfOfTheReserveWhateverPollsWant) {

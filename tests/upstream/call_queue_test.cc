@@ -215,9 +215,9 @@ TEST_F(CallQueueTest, IgnoresWhoJoinsACallThatHasBeenMade) {
 TEST_F(CallQueueTest, RefusesAtOnceWhoseTurnWouldComeTooLate) {
   for (int i = 0; i < 20; ++i) Ask(absl::StrCat(i), Purpose::kCaller, absl::Seconds(5));
   EXPECT_THAT(refused_, IsEmpty());
-  Ask("hurried", Purpose::kCaller, absl::Milliseconds(50));
+  Ask("hurried", Purpose::kCaller, absl::Milliseconds(150));
   EXPECT_THAT(refused_, IsEmpty()) << "who must be fast goes first";
-  Ask("late", Purpose::kCaller, absl::Milliseconds(51));
+  Ask("late", Purpose::kCaller, absl::Milliseconds(151));
   EXPECT_THAT(refused_, ElementsAre("late"));
   EXPECT_EQ(error_.code(), absl::StatusCode::kResourceExhausted);
   const ErrorDetails details = DetailsOf(error_);
