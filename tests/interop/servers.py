@@ -114,29 +114,44 @@ class Taskwatchd:
     """A taskwatchd that asks `standin`, often, for the sake of the test's duration, and leaves nothing behind."""
 
     def __init__(self, standin, token_file, flags=()):
+        self._flags = [
+            "--dingtalk_base_url={}".format(standin.url),
+            "--access_token_file={}".format(token_file),
+            "--state_file=:memory:",
+            "--upstream_qps=0",
+            "--upstream_monthly_calls=0",
+            "--min_poll_interval=50ms",
+            "--max_poll_interval=200ms",
+            *flags,
+        ]
+        self._earlier_output = ""
+        self._start("127.0.0.1:0")
+
+    def _start(self, address):
         self._server = ServerProcess(
-            [
-                os.environ["TASKWATCHD"],
-                "--listen=127.0.0.1:0",
-                "--dingtalk_base_url={}".format(standin.url),
-                "--access_token_file={}".format(token_file),
-                "--state_file=:memory:",
-                "--upstream_qps=0",
-                "--upstream_monthly_calls=0",
-                "--min_poll_interval=50ms",
-                "--max_poll_interval=200ms",
-                *flags,
-            ],
+            [os.environ["TASKWATCHD"], "--listen={}".format(address), *self._flags],
             stream="stderr",
             ready=r"listening on (\S+),",
         )
         self.target = self._server.ready[1]
-        self.terminate = self._server.terminate
-        self.wait = self._server.wait
+
+    def terminate(self):
+        self._server.terminate()
+
+    def wait(self):
+        return self._server.wait()
+
+    def restart(self):
+        """Ends it and starts it again at the same address. Returns the exit code with which it ended."""
+        self.terminate()
+        exit_code = self.wait()
+        self._earlier_output = self.output
+        self._start(self.target)
+        return exit_code
 
     @property
     def output(self):
-        return self._server.output
+        return self._earlier_output + self._server.output
 
 
 def start_servers(test, flags=()):
