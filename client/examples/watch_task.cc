@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
     std::printf("%s %lld/%lld\n", v1::TaskState_Name(task.state()).c_str(),
                 static_cast<long long>(task.succeeded_count() + task.failed_count()),
                 static_cast<long long>(task.total_count()));
+    // At once, into a pipe or file, too.
+    std::fflush(stdout);
   };
   const auto result = tasks.Watch(argv[2], {}, observer);
   if (!result.ok()) {
