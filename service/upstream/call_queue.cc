@@ -126,13 +126,6 @@ void CallQueue::KeepMonth() {
   budget_.OpenMonth(month, calls);
   recorded_ = calls;
   recording_ = false;
-  told_percent_ = 0;
-  if (options_.budget.monthly_calls > 0) {
-    spdlog::info("calls: {} of {} are used in {} (UTC+8)", calls, options_.budget.monthly_calls,
-                 absl::FormatCivilTime(month));
-  } else {
-    spdlog::info("calls: {} were made in {} (UTC+8), without a limit", calls, absl::FormatCivilTime(month));
-  }
 }
 
 CallQueue::Place CallQueue::PlaceOf(const Terms& terms, Ticket ticket) const {
@@ -282,6 +275,12 @@ void CallQueue::LogChanges() {
   using Restraint = CallBudget::Restraint;
   const absl::Time now = loop_->Now();
   const CallBudget::Stats budget = budget_.StatsAt(now);
+  if (budget.month != told_month_) {
+    const std::string limit = budget.monthly_calls > 0 ? absl::StrCat(budget.monthly_calls) : "unlimited";
+    spdlog::info("calls: {} of {} are used in {} (UTC+8)", budget.calls, limit, absl::FormatCivilTime(budget.month));
+    told_month_ = budget.month;
+    told_percent_ = 0;
+  }
   // Nobody notices a moment's pause.
   const bool moment = budget.restraint == Restraint::kPaused && budget.until - now < absl::Seconds(5);
   const Restraint restraint = moment ? told_restraint_ : budget.restraint;

@@ -123,6 +123,7 @@ class CallQueue final : public CallGate {
 
   Stats stats_;
   // What the log was told last.
+  absl::CivilMonth told_month_;
   CallBudget::Restraint told_restraint_ = CallBudget::Restraint::kNone;
   double told_slowdown_ = 1;
   int told_percent_ = 0;

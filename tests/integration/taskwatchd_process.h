@@ -23,13 +23,13 @@ inline constexpr char kToken[] = "integration-test-token";
 
 using Flags = std::vector<std::string>;
 
-// The whole command line.
+// The whole command line of a taskwatchd that keeps nothing, unless its flags say else: the last one of a name counts.
 inline Flags WithProgram(Flags flags) {
-  flags.insert(flags.begin(), kTaskwatchd);
+  flags.insert(flags.begin(), {kTaskwatchd, "--state_file=:memory:"});
   return flags;
 }
 
-// A taskwatchd that serves.
+// A taskwatchd that serves. It asks as much as it likes, unless its flags say else.
 class Taskwatchd {
  public:
   Taskwatchd(const std::string& upstream_url, Flags flags, const ChildProcess::Environment& environment)
@@ -50,8 +50,9 @@ class Taskwatchd {
 
  private:
   static Flags WithBasics(const std::string& upstream_url, Flags flags) {
-    flags.push_back("--listen=127.0.0.1:0");
-    flags.push_back(absl::StrCat("--dingtalk_base_url=", upstream_url));
+    const Flags basics = {"--listen=127.0.0.1:0", absl::StrCat("--dingtalk_base_url=", upstream_url),
+                          "--upstream_qps=0", "--upstream_monthly_calls=0"};
+    flags.insert(flags.begin(), basics.begin(), basics.end());
     return flags;
   }
 

@@ -40,7 +40,7 @@ TEST(Taskwatchd, SaysAtItsStartWhereItListensAndWhichUpstreamItUses) {
 TEST(Taskwatchd, ReadsItsFlagsFromAFile) {
   ScriptedGateway gateway;
   SecretPath file;
-  file.Write(absl::StrCat("--listen=127.0.0.1:0\n--dingtalk_base_url=", gateway.url(), "\n"));
+  file.Write(absl::StrCat("--listen=127.0.0.1:0\n--state_file=:memory:\n--dingtalk_base_url=", gateway.url(), "\n"));
   ChildProcess process({kTaskwatchd, absl::StrCat("--flagfile=", file.path())}, {{"DINGTALK_ACCESS_TOKEN", kToken}});
   EXPECT_THAT(process.AwaitLine("listening on "), HasSubstr(gateway.url()));
 }

@@ -68,7 +68,7 @@ class ProcessTest(unittest.TestCase):
             [os.path.join(ROOT, "service/taskwatchd"), f"--listen={self.server}",
              f"--dingtalk_base_url={self.upstream}", f"--access_token_file={self.token_file}",
              # News in time, however the service would space its polls.
-             "--max_poll_interval=1s"],
+             "--max_poll_interval=1s", "--upstream_qps=0", "--upstream_monthly_calls=0", "--state_file=:memory:"],
             stderr=subprocess.PIPE)
         for line in service.stderr:
             if "listening on" in line:
