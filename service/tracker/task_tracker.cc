@@ -147,6 +147,7 @@ TaskTracker::Entry& TaskTracker::EntryOf(absl::string_view task_id) {
   if (inserted) {
     entry->second.task_id = entry->first;
     entry->second.snapshot = cache_->Find(task_id);
+    if (entry->second.snapshot != nullptr) entry->second.progress = ProgressHistory(*entry->second.snapshot);
   }
   return entry->second;
 }
@@ -210,6 +211,7 @@ void TaskTracker::Observe(Entry& entry, TaskInfo info) {
     entry.snapshot = known;
     return;
   }
+  entry.progress.Observe(now, info);
   auto snapshot = std::make_shared<TaskSnapshot>();
   snapshot->etag = EtagOf(info);
   snapshot->info = std::move(info);
@@ -338,21 +340,16 @@ void TaskTracker::PlanNextPoll(Entry& entry) {
     return;
   }
   const absl::Time now = loop_->Now();
-  PollHistory history;
-  history.consecutive_errors = entry.consecutive_errors;
-  if (entry.consecutive_errors > 0) history.retry_after = DetailsOf(entry.last_error).retry_after;
-  absl::Time last_poll = now;
-  if (entry.snapshot != nullptr) {
-    history.age = now - entry.snapshot->first_observe_time;
-    if (entry.consecutive_errors == 0) last_poll = std::min(now, entry.snapshot->observe_time);
-  }
+  PollConditions conditions;
+  conditions.consecutive_errors = entry.consecutive_errors;
+  if (entry.consecutive_errors > 0) conditions.retry_after = DetailsOf(entry.last_error).retry_after;
   for (const auto& [id, watcher] : entry.watchers) {
     if (!watcher.poll_interval.has_value()) continue;
-    history.hint = std::min(history.hint.value_or(absl::InfiniteDuration()), *watcher.poll_interval);
+    conditions.hint = std::min(conditions.hint.value_or(absl::InfiniteDuration()), *watcher.poll_interval);
   }
-  absl::Duration delay = NextPollDelay(history, options_.poll_limits, Jitter());
-  if (options_.slowdown && history.consecutive_errors == 0) delay *= options_.slowdown();
-  entry.next_poll_time = last_poll + delay;
+  if (options_.slowdown) conditions.slowdown = options_.slowdown();
+  const absl::Time last_poll = entry.consecutive_errors > 0 ? now : std::min(now, entry.snapshot->observe_time);
+  entry.next_poll_time = last_poll + NextPollDelay(entry.progress, conditions, options_.poll_limits, Jitter());
 }
 
 void TaskTracker::Continue(Entry& entry) {

@@ -23,6 +23,7 @@
 #include "service/task/task_info.h"
 #include "service/task/task_source.h"
 #include "service/tracker/poll_schedule.h"
+#include "service/tracker/progress_history.h"
 #include "service/tracker/snapshot_cache.h"
 
 namespace taskwatch {
@@ -155,6 +156,7 @@ class TaskTracker {
     uint64_t fetches = 0;
     bool fetching = false;
     absl::Time fetch_start;
+    ProgressHistory progress;
     absl::Time next_poll_time = absl::InfiniteFuture();
     absl::Time next_retry_time = absl::InfinitePast();
     EventLoop::TimerId fetch_timer;

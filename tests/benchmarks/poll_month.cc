@@ -6,10 +6,20 @@
 #include <random>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/civil_time.h"
+
+#include "service/task/task_error.h"
+#include "service/upstream/call_budget.h"
+
 namespace taskwatch {
 namespace {
 
 constexpr absl::Duration kMonth = absl::Hours(30 * 24);
+// A month of 30 days, and its beginning in China.
+constexpr absl::CivilMonth kSomeMonth(2026, 11);
+absl::Time StartOfMonth() { return absl::FromCivil(kSomeMonth, absl::FixedTimeZone(8 * 60 * 60)); }
 
 struct MonthTask {
   absl::Duration start;
@@ -40,13 +50,26 @@ MonthResult RunMonth(const std::vector<MonthTask>& tasks, const PollPolicy& poli
   result.tasks = static_cast<int>(tasks.size());
   std::vector<double> delays;
   std::vector<double> shares;
+  CallBudget::Options options;
+  options.qps = 0;
+  options.monthly_calls = quota;
+  CallBudget budget(options);
+  budget.OpenMonth(kSomeMonth, 0);
   while (!due.empty() && due.top().first <= kMonth && result.calls < quota) {
     const auto [now, i] = due.top();
     due.pop();
-    const double calls_left = 1.0 - static_cast<double>(result.calls) / quota;
-    const double time_left = 1.0 - absl::FDivDuration(now, kMonth);
+    const absl::Time time = StartOfMonth() + now;
+    if (policy.name == kOurPolicy) {
+      const absl::Status refusal = budget.Refusal(CallGate::Purpose::kPoll, absl::StrCat(i), time);
+      if (!refusal.ok()) {
+        polled[i].PutOff(now + *DetailsOf(refusal).retry_after - tasks[i].start);
+        due.push({now + *DetailsOf(refusal).retry_after, i});
+        continue;
+      }
+    }
     ++result.calls;
-    if (polled[i].Poll(std::max(1.0, time_left / calls_left))) {
+    budget.Count(CallGate::Purpose::kPoll, time);
+    if (polled[i].Poll(budget.Slowdown(time))) {
       delays.push_back(polled[i].outcome().delay_s);
       shares.push_back(polled[i].outcome().delay_share);
     } else {

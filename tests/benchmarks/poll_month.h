@@ -30,8 +30,8 @@ struct MonthResult {
 };
 
 // Draws tasks from `traces`, the same for every policy, and lets them begin at random in a month of 30 days, early
-// enough to end in it. Once the calls are spent nobody is polled any more. A policy that heeds the budget is slowed
-// down as far as the calls are ahead of the days: by (share of the month left) / (share of the calls left).
+// enough to end in it. Once the calls are spent nobody is polled any more. Only ours heeds the budget: CallBudget
+// slows its polls down and puts them off, as in the service.
 std::vector<MonthResult> CompareOverMonth(const std::vector<TaskTrace>& traces, const std::vector<PollPolicy>& policies,
                                           const MonthOptions& options);
 

@@ -34,11 +34,14 @@ ABSL_FLAG(uint64_t, seed, 1, "for the generated traces and the month");
 ABSL_FLAG(int32_t, tasks, 400, "generated tasks per family");
 ABSL_FLAG(absl::Duration, min_length, absl::Seconds(2), "the shortest generated task");
 ABSL_FLAG(absl::Duration, max_length, absl::Hours(2), "the longest generated task");
+ABSL_FLAG(int32_t, month_calls, 5000, "calls of the month's table");
+ABSL_FLAG(int32_t, month_tasks, 300, "tasks of the month's table");
 ABSL_FLAG(std::string, write_traces, "", "writes the traces to this CSV file, and does nothing else");
 ABSL_FLAG(std::string, format, "text", "text, or json: an array with an object for each line of the table");
-ABSL_FLAG(std::string, table, "",
-          "policies (each family with each policy) or month (5,000 calls for 300 tasks). Empty: with --format=text "
-          "both and what is promised, with --format=json policies");
+ABSL_FLAG(
+    std::string, table, "",
+    "policies (each family with each policy) or month (a month of calls for many tasks). Empty: with --format=text "
+    "both and what is promised, with --format=json policies");
 ABSL_FLAG(bool, check, false, "exit with 1 if a promise does not hold");
 
 namespace taskwatch {
@@ -114,7 +117,7 @@ void PrintPolicies(const std::vector<PolicyResult>& results) {
 }
 
 void PrintMonth(const std::vector<MonthResult>& results, const MonthOptions& options) {
-  absl::PrintF("\nA month of %d calls and %d tasks\n", options.calls, options.tasks);
+  absl::PrintF("\nA month of %d calls and %d tasks, drawn from all families\n", options.calls, options.tasks);
   absl::PrintF("%-14s%9s%9s %s\n", "policy", "calls", "seen", kDelayHeader);
   for (const MonthResult& result : results) {
     absl::PrintF("%-14s%9d%8.1f%% %s\n", result.policy, result.calls, 100 * result.seen_share,
@@ -134,6 +137,9 @@ int Main() {
   const std::string table = absl::GetFlag(FLAGS_table);
   if (format != "text" && format != "json") return Refuse("--format must be text or json");
   if (!table.empty() && table != "policies" && table != "month") return Refuse("--table must be policies or month");
+  if (absl::GetFlag(FLAGS_month_calls) < 1 || absl::GetFlag(FLAGS_month_tasks) < 1) {
+    return Refuse("--month_calls and --month_tasks must be at least 1");
+  }
   const absl::StatusOr<std::vector<TaskTrace>> traces = Traces();
   if (!traces.ok()) return Refuse(traces.status().message());
   if (const std::string path = absl::GetFlag(FLAGS_write_traces); !path.empty()) {
@@ -147,6 +153,8 @@ int Main() {
   const std::vector<Claim> claims = CheckClaims(*traces, results);
   MonthOptions month;
   month.seed = absl::GetFlag(FLAGS_seed);
+  month.calls = absl::GetFlag(FLAGS_month_calls);
+  month.tasks = absl::GetFlag(FLAGS_month_tasks);
   const bool json = format == "json";
   if (table == "month" || (table.empty() && !json)) {
     const std::vector<MonthResult> months = CompareOverMonth(*traces, policies, month);

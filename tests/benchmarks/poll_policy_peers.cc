@@ -1,21 +1,22 @@
 #include "tests/benchmarks/poll_policy_peers.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 #include "service/tracker/poll_schedule.h"
+#include "service/tracker/progress_history.h"
 
 namespace taskwatch {
 namespace {
 
 Pacer StartOurs() {
-  return [](absl::Duration age, const TaskInfo&, double) {
-    PollHistory history;
-    history.age = age;
-    return NextPollDelay(history, PollLimits(), 0.5);
+  return [history = ProgressHistory()](absl::Duration age, const TaskInfo& seen, double slowdown) mutable {
+    history.Observe(absl::UnixEpoch() + age, seen);
+    PollConditions conditions;
+    conditions.slowdown = slowdown;
+    return NextPollDelay(history, conditions, PollLimits(), /*jitter=*/0.5);
   };
 }
 

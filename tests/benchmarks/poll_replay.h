@@ -33,6 +33,9 @@ class PolledTask {
   // When the next poll is due, since the watch began.
   absl::Duration next_poll() const { return next_poll_; }
 
+  // Puts the next poll off to `age`.
+  void PutOff(absl::Duration age) { next_poll_ = age; }
+
   // Makes the poll that is due. Returns whether it saw the end.
   bool Poll(double slowdown);
 

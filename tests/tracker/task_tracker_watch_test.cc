@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -468,6 +469,36 @@ TEST_F(TaskTrackerWatch, TellsWhenTheNextPollIsDue) {
   source_.Answer(Running(3));
   EXPECT_EQ(tracker_.PollStateOf("abcd").next_poll_time, loop_.Now() + absl::Seconds(30));
   EXPECT_EQ(tracker_.PollStateOf("abcd").snapshot->info.succeeded_count, 3);
+}
+
+TEST_F(TaskTrackerWatch, PollsASteadyTaskAtItsEndAndHardlyOnTheWay) {
+  const absl::Duration length = absl::Seconds(1000);
+  RecordingSubscriber* const watcher = Watch();
+  const auto answer = [&] {
+    TaskInfo info = loop_.Elapsed() < length ? Running(0) : Succeeded();
+    info.total_count = 1000;
+    info.succeeded_count = absl::ToInt64Seconds(std::min(loop_.Elapsed(), length));
+    return info;
+  };
+  while (source_.in_flight() > 0) {
+    source_.Answer(answer());
+    if (IsDone(watcher->updates.back()->info.state)) break;
+    TimeUntilFetch();
+  }
+  EXPECT_LT(source_.fetches(), 20);
+  EXPECT_LT(loop_.Elapsed(), length * 1.05);
+}
+
+TEST_F(TaskTrackerWatch, TakesUpATaskThatNobodyWatchedForAWhile) {
+  Watch();
+  source_.Answer(Running(3));
+  tracker_.Unwatch("abcd", last_watch_.id);
+  loop_.RunFor(absl::Minutes(10));
+  RecordingSubscriber* const later = Watch();
+  EXPECT_EQ(source_.in_flight(), 1u) << "what is known is too old for a task of this age";
+  source_.Answer(Running(3));
+  EXPECT_GT(TimeUntilFetch(), absl::Seconds(10)) << "ten minutes old, not new";
+  EXPECT_THAT(later->DoneItems(), IsEmpty());
 }
 
 }  // namespace
