@@ -25,6 +25,8 @@ constexpr double kPacedUntil = 1.2;
 constexpr double kPollBurstShare = 0.1;
 // Beyond this it is the pace that decides.
 constexpr double kMaxSlowdown = 100;
+// How steeply polls slow down as they get ahead of their plan.
+constexpr double kSlowdownSteepness = 4;
 // The part of the month by which everything is planned to last longer, so that something is left for its last hours.
 constexpr double kKeptBack = 0.02;
 // Until then it is not known how many calls callers will take.
@@ -130,7 +132,10 @@ void CallBudget::Report(const absl::Status& outcome, absl::Time now) {
   if (!pause_.has_value() || pause_->LeftAt(now) < length) pause_ = Pause{outcome, now, length};
 }
 
-double CallBudget::Slowdown(absl::Time now) const { return std::clamp(AheadOfPlan(now), 1.0, kMaxSlowdown); }
+double CallBudget::Slowdown(absl::Time now) const {
+  // Calls fall by less than intervals grow, since most of them are made where an end is expected.
+  return std::clamp(std::pow(AheadOfPlan(now), kSlowdownSteepness), 1.0, kMaxSlowdown);
+}
 
 CallBudget::Stats CallBudget::StatsAt(absl::Time now) {
   Adjust(now);

@@ -28,7 +28,8 @@ namespace taskwatch {
 // *The month.* When `monthly_calls` are made, nothing is called until the next natural month. Polls take their share
 // of what is left evenly over what is left of the month: all but the reserve, or but what callers will take if they go
 // on as they did this month, whichever is more; and once that is less, half of all.
-// - As far as they are ahead of that, the poll schedule is to stretch its intervals: by Slowdown().
+// - As far as they are ahead of that, the poll schedule is to stretch its intervals: by Slowdown(),
+//   the fourth power of that, since calls fall by less than intervals grow.
 // - From 1.5 times ahead on, they are paced too: a bucket that is filled evenly with their share, with room for a tenth
 //   of it. A poll that finds it empty gets a place in line, and is told when to come and see whether its turn is there.
 // So polls slow down, but while a call is left they never stop, and whoever waits for an answer finds one left.
