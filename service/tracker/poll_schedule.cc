@@ -79,8 +79,7 @@ absl::Duration NextPollDelay(const ProgressHistory& history, const PollCondition
   const double slowdown = std::min(kMaxSlowdown, conditions.slowdown > 1 ? conditions.slowdown : 1.0);
   absl::Duration interval;
   if (conditions.consecutive_errors > 0) {
-    interval =
-        slowdown * FullJitterBackoff(conditions.consecutive_errors - 1, kErrorBackoffBase, kErrorBackoffCap, jitter);
+    interval = FullJitterBackoff(conditions.consecutive_errors - 1, kErrorBackoffBase, kErrorBackoffCap, jitter);
   } else if (conditions.hint.has_value()) {
     interval = slowdown * *conditions.hint;
   } else {
