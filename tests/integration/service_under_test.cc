@@ -81,7 +81,8 @@ size_t ResidentBytes() {
 
 size_t MemoryBound([[maybe_unused]] size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return std::numeric_limits<size_t>::max();
+  // Half of it, so that it can be added to.
+  return std::numeric_limits<size_t>::max() / 2;
 #else
   return bytes;
 #endif
