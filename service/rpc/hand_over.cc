@@ -31,7 +31,7 @@ void HandOver::Flush() {
   }
   auto* const batch = new Batch;
   batch->operations.swap(operations_);
-  batch->alarm.Set(std::chrono::system_clock::now(), [batch](bool) {
+  batch->alarm.Set(std::chrono::system_clock::time_point(), [batch](bool) {
     for (Operation& operation : batch->operations) operation();
     delete batch;
   });

@@ -45,7 +45,7 @@ CallGate::Ticket CallQueue::Ask(Terms terms, Answer answer) {
   const absl::Time now = loop_->Now();
   const Purpose purpose = terms.purpose;
   const absl::Status refusal = budget_.Refusal(purpose, terms.task_id, now);
-  LogChanges();
+  LogChanges(now);
   if (!refusal.ok()) {
     Refuse(purpose, refusal, std::move(answer));
     return 0;
@@ -87,8 +87,9 @@ void CallQueue::Report(const absl::Status& outcome) {
   if (details.not_asked) return;
   if (details.reason == ErrorReason::kUpstreamRateLimited) ++stats_.refused_upstream;
   KeepMonth();
-  budget_.Report(outcome, loop_->Now());
-  LogChanges();
+  const absl::Time now = loop_->Now();
+  budget_.Report(outcome, now);
+  LogChanges(now);
   Pump();
 }
 
@@ -213,7 +214,7 @@ void CallQueue::Pump() {
          : purpose == Purpose::kCaller ? stats_.calls_of_callers
                                        : stats_.calls_for_tokens);
       if (recorded_ - budget_.calls() <= options_.block / 2) RecordBlock();
-      LogChanges();
+      LogChanges(now);
       answer(absl::OkStatus());
     }
     // An answer may have asked again, and so have been here, or have ended it all.
@@ -271,9 +272,8 @@ void CallQueue::OnRecorded(absl::CivilMonth month, int64_t calls, const absl::St
   Pump();
 }
 
-void CallQueue::LogChanges() {
+void CallQueue::LogChanges(absl::Time now) {
   using Restraint = CallBudget::Restraint;
-  const absl::Time now = loop_->Now();
   const CallBudget::Stats budget = budget_.StatsAt(now);
   if (budget.month != told_month_) {
     const std::string limit = budget.monthly_calls > 0 ? absl::StrCat(budget.monthly_calls) : "unlimited";

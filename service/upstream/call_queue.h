@@ -102,7 +102,7 @@ class CallQueue final : public CallGate {
   // Writes the next block to the ledger, if there is none on its way.
   void RecordBlock();
   void OnRecorded(absl::CivilMonth month, int64_t calls, const absl::Status& status);
-  void LogChanges();
+  void LogChanges(absl::Time now);
 
   EventLoop* const loop_;
   CallLedger* const ledger_;
