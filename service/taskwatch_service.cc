@@ -76,8 +76,8 @@ TaskTracker::Options TrackerOptions(const Config& config, CallQueue* queue, Stat
   return options;
 }
 
-TaskService::Options ServiceOptions(const Config& config) {
-  TaskService::Options options;
+CallOptions ServiceOptions(const Config& config) {
+  CallOptions options;
   options.default_max_staleness = config.default_max_staleness;
   options.default_heartbeat_interval = config.heartbeat_interval;
   options.max_stream_age = config.max_stream_age;
@@ -111,6 +111,7 @@ absl::StatusOr<std::unique_ptr<TaskwatchService>> TaskwatchService::Start(const 
     return absl::Status(server.status().code(), absl::StrCat("--listen: ", server.status().message()));
   }
   taskwatch->server_ = *std::move(server);
+  taskwatch->service_.Serve(taskwatch->server_->completions());
   taskwatch->loop_thread_ = std::thread([loop = &taskwatch->loop_] { loop->Run(); });
   return taskwatch;
 }
@@ -131,6 +132,8 @@ void TaskwatchService::Drain(absl::Duration timeout) {
   service_.AwaitCalls(timeout);
   // What is open now is gRPC's own: health watches, which do not end by themselves, and answers on their way.
   server_->Shutdown(std::clamp(deadline - absl::Now(), absl::ZeroDuration(), kFarewell));
+  // Their callers have been told; the calls themselves end when the loop and the completion thread have heard of it.
+  service_.AwaitCalls(absl::InfiniteDuration());
   // Posted, so that it comes after all that the calls which have just ended have posted.
   loop_.Post([this] { loop_.Stop(); });
   loop_thread_.join();

@@ -2,22 +2,55 @@
 #ifndef TASKWATCH_SERVICE_RPC_CALL_ENVIRONMENT_H_
 #define TASKWATCH_SERVICE_RPC_CALL_ENVIRONMENT_H_
 
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "taskwatch/v1/task_service.grpc.pb.h"
+
 #include "service/rpc/call_count.h"
 #include "service/rpc/hand_over.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
+#include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
 
 namespace taskwatch {
 
+// What requests that do not say otherwise get, and what they cannot ask for.
+struct CallOptions {
+  // For requests without `max_staleness`.
+  absl::Duration default_max_staleness = absl::Seconds(1);
+  // For watches without `heartbeat_interval`.
+  absl::Duration default_heartbeat_interval = absl::Seconds(20);
+  absl::Duration max_stream_age = absl::Minutes(10);
+  // The longest that one message to a watcher may take before its stream is broken off.
+  absl::Duration stall_timeout = absl::Seconds(30);
+};
+
 // All of it outlives the calls.
 struct CallEnvironment {
+  v1::TaskService::AsyncService* service;
+  // Where gRPC's news of the calls goes; set before the first call.
+  grpc::ServerCompletionQueue* queue;
   EventLoop* loop;
   TaskTracker* tracker;
+  const SnapshotCache* cache;
+  CallOptions options;
   CallCount* count;
   OpenCalls* open_calls;
   HandOver* hand_over;
+  // Whether new calls are refused, unless memory can answer them.
+  const std::atomic<bool>* draining;
 };
+
+// What calls are refused with, or end with, while the server drains.
+absl::Status DrainingError();
+
+// The caller's deadline; infinite if it has none.
+absl::Time DeadlineOf(const grpc::ServerContext& context);
 
 }  // namespace taskwatch
 

@@ -1,47 +1,48 @@
-// One GetTaskInfo call that the tracker has to answer.
+// One GetTaskInfo call.
 #ifndef TASKWATCH_SERVICE_RPC_GET_CALL_H_
 #define TASKWATCH_SERVICE_RPC_GET_CALL_H_
 
-#include <grpcpp/grpcpp.h>
+#include <memory>
+#include <optional>
 
-#include <string>
-
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "taskwatch/v1/task_service.pb.h"
 
 #include "service/rpc/call_count.h"
 #include "service/rpc/call_environment.h"
+#include "service/server/server_call.h"
 #include "service/tracker/task_tracker.h"
 
 namespace taskwatch {
 
-// Owns itself: gRPC's OnDone deletes it. Everything that decides happens on the loop's thread; gRPC's threads only hand
-// their news over.
-class GetCall final : public grpc::ServerUnaryReactor {
+// What the cache knows is answered at once, on the completion thread; everything else is decided on the loop's.
+class GetCall final : public UnaryCall<v1::GetTaskInfoRequest, v1::GetTaskInfoResponse> {
  public:
-  GetCall(const CallEnvironment& environment, std::string task_id, v1::GetTaskInfoResponse* response);
+  explicit GetCall(const CallEnvironment* environment) : environment_(*environment) {}
 
-  // To be called once, before the reactor is returned to gRPC.
-  void Start(absl::Duration max_staleness, absl::Time deadline);
-
+ private:
+  void Request(Completion* arrived) override;
+  std::unique_ptr<ServerCall> Another() const override { return std::make_unique<GetCall>(&environment_); }
+  void OnRequest() override;
   void OnCancel() override;
   void OnDone() override;
 
- private:
-  void OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer);
+  // OK if the call has been answered or is to be answered by the loop.
+  absl::Status Begin();
+  void AskTracker(absl::Duration max_staleness);
+  void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
 
-  const CallEnvironment environment_;
-  const CallCount::Call counted_;
-  const std::string task_id_;
-  v1::GetTaskInfoResponse* const response_;
+  const CallEnvironment& environment_;
+
+  // Completion thread only.
+  std::optional<CallCount::Call> counted_;
+  bool cancelled_ = false;
 
   // Loop thread only.
   bool finished_ = false;
   TaskTracker::GetId get_id_ = 0;
-
-  // gRPC's reactions only, which do not overlap.
-  bool cancelled_ = false;
 };
 
 }  // namespace taskwatch

@@ -4,33 +4,31 @@
 
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
-
 #include "service/runtime/event_loop.h"
+#include "service/server/completion_thread.h"
 
 namespace taskwatch {
 
-// Collects the writes and ends of calls that one turn of the loop brings about. A single one is done at the end of the
-// turn, on the loop's thread, where it is soonest; many, as a change with a large audience brings, are done by a thread
-// of gRPC's own: it serialises and sends them while the loop goes on, and without the detours that gRPC makes for other
-// threads.
+// Collects the writes and ends of calls that one turn of the loop brings about, and has the completion thread do them
+// together: one wake-up for all, and none of the detours that gRPC makes for operations that other threads begin.
 //
-// Operations of one turn run in the order in which they were handed over; those of different turns may overlap, so a
-// call must not have two under way. They never run before Run returns. Lives on the loop's thread; operations that are
-// still held when it is destroyed are destroyed without being run.
+// They run in the order in which they were handed over, never before Run returns. Lives on the loop's thread;
+// operations that are still held when it is destroyed are destroyed without being run.
 class HandOver {
  public:
-  using Operation = absl::AnyInvocable<void()>;
+  using Operation = CompletionThread::Operation;
 
   // `loop` must outlive it.
   explicit HandOver(EventLoop* loop) : loop_(loop) {}
 
+  // Where operations go; it must outlive all use of this. To be called before the loop runs.
+  void Use(CompletionThread* thread) { thread_ = thread; }
+
   void Run(Operation operation);
 
  private:
-  void Flush();
-
   EventLoop* const loop_;
+  CompletionThread* thread_ = nullptr;
   std::vector<Operation> operations_;
 };
 

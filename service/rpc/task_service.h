@@ -1,8 +1,6 @@
-// taskwatch.v1.TaskService on gRPC's callback API.
+// taskwatch.v1.TaskService: its calls, on a gRPC server's completion thread.
 #ifndef TASKWATCH_SERVICE_RPC_TASK_SERVICE_H_
 #define TASKWATCH_SERVICE_RPC_TASK_SERVICE_H_
-
-#include <grpcpp/grpcpp.h>
 
 #include <atomic>
 #include <cstddef>
@@ -16,25 +14,16 @@
 #include "service/rpc/hand_over.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
+#include "service/server/completion_thread.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
 
 namespace taskwatch {
 
-// Validates requests, hands them to the tracker on the loop, and turns what comes back into messages and statuses. What
-// the cache can answer is answered on gRPC's thread. No thread waits.
-class TaskService final : public v1::TaskService::CallbackService {
+// Its calls (GetCall, WatchCall, WaitCall) validate requests, hand them to the tracker on the loop, and turn what comes
+// back into messages and statuses. What the cache can answer is answered at once. No thread waits.
+class TaskService final : public v1::TaskService::AsyncService {
  public:
-  struct Options {
-    // For requests without `max_staleness`.
-    absl::Duration default_max_staleness = absl::Seconds(1);
-    // For watches without `heartbeat_interval`.
-    absl::Duration default_heartbeat_interval = absl::Seconds(20);
-    absl::Duration max_stream_age = absl::Minutes(10);
-    // The longest that one message to a watcher may take before its stream is broken off.
-    absl::Duration stall_timeout = absl::Seconds(30);
-  };
-
   // Calls since the start, of those that could not be answered at once. Every one that is started finishes, however
   // its caller behaves.
   struct Stats {
@@ -45,23 +34,17 @@ class TaskService final : public v1::TaskService::CallbackService {
     size_t open = 0;
   };
 
-  // All must outlive the service, and the loop must run until the gRPC server has shut down: calls end on it.
-  TaskService(EventLoop* loop, TaskTracker* tracker, const SnapshotCache* cache, const Options& options);
+  // All must outlive the service, and the loop must run until no call is open: calls end on it.
+  TaskService(EventLoop* loop, TaskTracker* tracker, const SnapshotCache* cache, const CallOptions& options);
 
-  grpc::ServerUnaryReactor* GetTaskInfo(grpc::CallbackServerContext* context, const v1::GetTaskInfoRequest* request,
-                                        v1::GetTaskInfoResponse* response) override;
-
-  grpc::ServerWriteReactor<v1::WatchTaskResponse>* WatchTask(grpc::CallbackServerContext* context,
-                                                             const v1::WatchTaskRequest* request) override;
-
-  grpc::ServerUnaryReactor* WaitTask(grpc::CallbackServerContext* context, const v1::WaitTaskRequest* request,
-                                     v1::WaitTaskResponse* response) override;
+  // Begins to answer. To be called once, when the server has been built and before the loop runs.
+  void Serve(CompletionThread* thread);
 
   // Ends streams and waits with SERVER_DRAINING, after what they have still to deliver, and refuses new calls that way
   // unless memory can answer them. Returns at once. Any thread.
   void Drain();
 
-  // Blocks until no call is open, or for `timeout`. Any thread but the loop's and gRPC's.
+  // Blocks until no call is open, or for `timeout`. Any thread but the loop's and the completion thread.
   void AwaitCalls(absl::Duration timeout) const { calls_.AwaitNone(timeout); }
 
   // Loop thread only.
@@ -69,13 +52,11 @@ class TaskService final : public v1::TaskService::CallbackService {
 
  private:
   EventLoop* const loop_;
-  const SnapshotCache* const cache_;
-  const Options options_;
   CallCount calls_;
   OpenCalls open_calls_;
   HandOver hand_over_;
-  const CallEnvironment environment_;
   std::atomic<bool> draining_{false};
+  CallEnvironment environment_;
 };
 
 }  // namespace taskwatch

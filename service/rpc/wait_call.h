@@ -2,39 +2,43 @@
 #ifndef TASKWATCH_SERVICE_RPC_WAIT_CALL_H_
 #define TASKWATCH_SERVICE_RPC_WAIT_CALL_H_
 
-#include <grpcpp/grpcpp.h>
+#include <memory>
+#include <optional>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "taskwatch/v1/task_service.pb.h"
 
 #include "service/rpc/call_count.h"
 #include "service/rpc/call_environment.h"
 #include "service/rpc/open_calls.h"
+#include "service/server/server_call.h"
 #include "service/task/task_info.h"
 #include "service/tracker/wait_session.h"
 
 namespace taskwatch {
 
-// Owns itself, as WatchCall does.
-class WaitCall final : public grpc::ServerUnaryReactor, public OpenCall {
+// Lives and ends as WatchCall does.
+class WaitCall final : public UnaryCall<v1::WaitTaskRequest, v1::WaitTaskResponse>, public OpenCall {
  public:
-  WaitCall(const CallEnvironment& environment, WaitSession::Options options, v1::WaitTaskResponse* response);
+  explicit WaitCall(const CallEnvironment* environment) : environment_(*environment) {}
 
-  // To be called once, before the reactor is returned to gRPC.
-  void Start();
+  void End(const absl::Status& status) override { session_->End(status); }
 
+ private:
+  void Request(Completion* arrived) override;
+  std::unique_ptr<ServerCall> Another() const override { return std::make_unique<WaitCall>(&environment_); }
+  void OnRequest() override;
   void OnCancel() override;
   void OnDone() override;
 
-  void End(const absl::Status& status) override { session_.End(status); }
-
- private:
   void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  absl::StatusOr<WaitSession::Options> ReadRequest() const;
 
-  const CallEnvironment environment_;
-  const CallCount::Call counted_;
-  v1::WaitTaskResponse* const response_;
-  WaitSession session_;
+  const CallEnvironment& environment_;
+  std::optional<CallCount::Call> counted_;
+  // Set unless the request was refused.
+  std::optional<WaitSession> session_;
 };
 
 }  // namespace taskwatch

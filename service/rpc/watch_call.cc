@@ -1,6 +1,6 @@
 #include "service/rpc/watch_call.h"
 
-#include <memory>
+#include <algorithm>
 #include <utility>
 
 #include "service/rpc/conversion.h"
@@ -9,41 +9,71 @@
 namespace taskwatch {
 namespace {
 
-using Reactor = grpc::ServerWriteReactor<v1::WatchTaskResponse>;
+using Stream = StreamCall<v1::WatchTaskRequest, v1::WatchTaskResponse>;
+
+// Heartbeats can be asked for within these bounds: often enough for every proxy, seldom enough to cost nothing.
+constexpr absl::Duration kMinHeartbeatInterval = absl::Seconds(5);
+constexpr absl::Duration kMaxHeartbeatInterval = absl::Seconds(60);
 
 }  // namespace
 
-WatchCall::WatchCall(const CallEnvironment& environment, grpc::CallbackServerContext* context,
-                     WatchSession::Options options)
-    : environment_(environment),
-      counted_(environment.count),
-      context_(context),
-      session_(environment.loop, environment.tracker, static_cast<WatchSession::Sink*>(this), std::move(options)) {}
+void WatchCall::Request(Completion* arrived) {
+  environment_.service->RequestWatchTask(&context(), request_slot(), writer(), environment_.queue, environment_.queue,
+                                         arrived);
+}
 
-void WatchCall::Start() {
+void WatchCall::OnRequest() {
+  absl::StatusOr<WatchSession::Options> options = ReadRequest();
+  if (!options.ok()) return Stream::Finish(ToGrpcStatus(options.status()));
+  counted_.emplace(environment_.count);
+  session_.emplace(environment_.loop, environment_.tracker, static_cast<WatchSession::Sink*>(this),
+                   *std::move(options));
   environment_.loop->Post([this] {
     environment_.open_calls->Add(this);
-    if (!environment_.open_calls->ending().ok()) session_.End(environment_.open_calls->ending());
-    session_.Start();
+    if (!environment_.open_calls->ending().ok()) session_->End(environment_.open_calls->ending());
+    session_->Start();
   });
 }
 
-void WatchCall::OnWriteDone(bool ok) {
-  environment_.loop->Post([this, ok] { session_.OnWritten(ok); });
+absl::StatusOr<WatchSession::Options> WatchCall::ReadRequest() const {
+  if (absl::Status status = ValidateTaskId(request().task_id()); !status.ok()) return status;
+  WatchSession::Options options;
+  options.task_id = request().task_id();
+  options.last_etag = request().last_etag();
+  options.max_age = environment_.options.max_stream_age;
+  options.stall_timeout = environment_.options.stall_timeout;
+  options.heartbeat_interval = environment_.options.default_heartbeat_interval;
+  if (request().has_heartbeat_interval()) {
+    const absl::StatusOr<absl::Duration> interval = ReadDuration(request().heartbeat_interval(), "heartbeat_interval");
+    if (!interval.ok()) return interval.status();
+    options.heartbeat_interval = std::clamp(*interval, kMinHeartbeatInterval, kMaxHeartbeatInterval);
+  }
+  if (request().has_poll_interval()) {
+    const absl::StatusOr<absl::Duration> interval = ReadDuration(request().poll_interval(), "poll_interval");
+    if (!interval.ok()) return interval.status();
+    options.poll_interval = *interval;
+  }
+  return options;
+}
+
+void WatchCall::OnWritten(bool ok) {
+  environment_.loop->Post([this, ok] { session_->OnWritten(ok); });
 }
 
 void WatchCall::OnCancel() {
-  environment_.loop->Post([this] { session_.OnCancelled(); });
+  if (!session_.has_value()) return;
+  environment_.loop->Post([this] { session_->OnCancelled(); });
 }
 
 void WatchCall::OnDone() {
-  environment_.loop->Post([self = std::unique_ptr<WatchCall>(this)] {});
+  std::unique_ptr<WatchCall> self(this);
+  if (session_.has_value()) environment_.loop->Post([self = std::move(self)] {});
 }
 
 void WatchCall::Write(const TaskSnapshot& snapshot) {
   response_.Clear();
   FillTaskInfo(snapshot, *response_.mutable_task());
-  environment_.hand_over->Run([this] { StartWrite(&response_); });
+  environment_.hand_over->Run([this] { Stream::Write(response_); });
 }
 
 void WatchCall::Write(const WatchSession::Heartbeat& heartbeat) {
@@ -53,21 +83,19 @@ void WatchCall::Write(const WatchSession::Heartbeat& heartbeat) {
   if (heartbeat.observe_time.has_value()) FillTimestamp(*heartbeat.observe_time, *message.mutable_observe_time());
   FillTimestamp(heartbeat.next_poll_time, *message.mutable_next_poll_time());
   if (!heartbeat.last_poll_error.ok()) *message.mutable_last_poll_error() = ToStatusProto(heartbeat.last_poll_error);
-  environment_.hand_over->Run([this] { StartWrite(&response_); });
+  environment_.hand_over->Run([this] { Stream::Write(response_); });
 }
 
 void WatchCall::WriteAndFinish(const TaskSnapshot& snapshot) {
   environment_.open_calls->Remove(this);
   response_.Clear();
   FillTaskInfo(snapshot, *response_.mutable_task());
-  environment_.hand_over->Run([this] { StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK); });
+  environment_.hand_over->Run([this] { Stream::WriteAndFinish(response_); });
 }
 
 void WatchCall::Finish(const absl::Status& status) {
   environment_.open_calls->Remove(this);
-  environment_.hand_over->Run([this, status = ToGrpcStatus(status)] { Reactor::Finish(status); });
+  environment_.hand_over->Run([this, status = ToGrpcStatus(status)] { Stream::Finish(status); });
 }
-
-void WatchCall::Abort() { context_->TryCancel(); }
 
 }  // namespace taskwatch

@@ -2,47 +2,53 @@
 #ifndef TASKWATCH_SERVICE_RPC_WATCH_CALL_H_
 #define TASKWATCH_SERVICE_RPC_WATCH_CALL_H_
 
-#include <grpcpp/grpcpp.h>
+#include <memory>
+#include <optional>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "taskwatch/v1/task_service.pb.h"
 
 #include "service/rpc/call_count.h"
 #include "service/rpc/call_environment.h"
 #include "service/rpc/open_calls.h"
+#include "service/server/server_call.h"
 #include "service/tracker/watch_session.h"
 
 namespace taskwatch {
 
-// Owns itself: once gRPC is done with it, it is deleted on the loop's thread, after all that gRPC's threads have posted
-// for it. They do nothing else: the session decides everything, on the loop.
-class WatchCall final : public grpc::ServerWriteReactor<v1::WatchTaskResponse>,
+// The session decides everything, on the loop's thread; the completion thread only hands its news over. Once gRPC is
+// done with the call it is deleted on the loop's thread, after all that was posted for it.
+class WatchCall final : public StreamCall<v1::WatchTaskRequest, v1::WatchTaskResponse>,
                         public OpenCall,
                         private WatchSession::Sink {
  public:
-  WatchCall(const CallEnvironment& environment, grpc::CallbackServerContext* context, WatchSession::Options options);
+  explicit WatchCall(const CallEnvironment* environment) : environment_(*environment) {}
 
-  // To be called once, before the reactor is returned to gRPC.
-  void Start();
+  void End(const absl::Status& status) override { session_->End(status); }
 
-  void OnWriteDone(bool ok) override;
+ private:
+  void Request(Completion* arrived) override;
+  std::unique_ptr<ServerCall> Another() const override { return std::make_unique<WatchCall>(&environment_); }
+  void OnRequest() override;
+  void OnWritten(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
-  void End(const absl::Status& status) override { session_.End(status); }
-
- private:
   void Write(const TaskSnapshot& snapshot) override;
   void Write(const WatchSession::Heartbeat& heartbeat) override;
   void WriteAndFinish(const TaskSnapshot& snapshot) override;
   void Finish(const absl::Status& status) override;
-  void Abort() override;
+  void Abort() override { context().TryCancel(); }
 
-  const CallEnvironment environment_;
-  const CallCount::Call counted_;
-  grpc::CallbackServerContext* const context_;
+  absl::StatusOr<WatchSession::Options> ReadRequest() const;
+
+  const CallEnvironment& environment_;
+  std::optional<CallCount::Call> counted_;
   // The message in flight.
   v1::WatchTaskResponse response_;
-  WatchSession session_;
+  // Set unless the request was refused.
+  std::optional<WatchSession> session_;
 };
 
 }  // namespace taskwatch

@@ -2,18 +2,17 @@
 
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/message.h"
-#include "grpc/health/v1/health.pb.h"
 
 namespace taskwatch {
 namespace {
 
-// Keeps gRPC from printing why it cannot listen in its own format; whoever starts the server says it once.
+// Keeps gRPC from printing why it cannot listen in its own format, and that its queue ends without a server; whoever
+// starts the server says it once.
 class QuietGrpcLog {
  public:
   QuietGrpcLog() {
@@ -27,11 +26,7 @@ class QuietGrpcLog {
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
                                                               const std::vector<grpc::Service*>& services) {
   static const bool plugins = [] {
-    grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    // Reflection names every service, and clients that want them all described give up where it cannot: gRPC's own
-    // health service brings no description.
-    google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
     return true;
   }();
   static_cast<void>(plugins);
@@ -39,7 +34,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  std::unique_ptr<GrpcServer> started(new GrpcServer(options.service_names));
+  builder.RegisterService(&started->health_);
   for (grpc::Service* service : services) builder.RegisterService(service);
+  std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   builder.SetMaxReceiveMessageSize(options.max_request_bytes);
   // Two servers on one port would share the callers between them without anybody noticing.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -49,28 +47,33 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   // Clients may ping every 10 s, streams or not; the default of 5 minutes would cut well-meant keepalives off.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
 
-  std::unique_ptr<grpc::Server> server;
+  const bool is_unix = options.listen.rfind("unix:", 0) == 0;
   {
     const QuietGrpcLog quiet;
-    server = builder.BuildAndStart();
+    started->server_ = builder.BuildAndStart();
+    started->completions_ = std::make_unique<CompletionThread>(std::move(queue));
+    if (started->server_ == nullptr || (port == 0 && !is_unix)) {
+      started.reset();
+      return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen,
+                                                 "'; is it host:port, of this machine, and is the port free?"));
+    }
   }
-  const bool is_unix = options.listen.rfind("unix:", 0) == 0;
-  if (server == nullptr || (port == 0 && !is_unix)) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen,
-                                               "'; is it host:port, of this machine, and is the port free?"));
-  }
-  // gRPC itself only knows of the server as a whole, and tells those who ask for a service that there is none.
-  for (const std::string& name : options.service_names) {
-    server->GetHealthCheckService()->SetServingStatus(name, true);
-  }
-  std::string address = options.listen;
-  if (!is_unix) address = absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-  return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(server), std::move(address)));
+  started->health_.Serve(started->completions_.get());
+  started->address_ = options.listen;
+  if (!is_unix) started->address_ = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);
+  return started;
 }
 
-GrpcServer::~GrpcServer() { server_->Shutdown(std::chrono::system_clock::now()); }
+GrpcServer::~GrpcServer() {
+  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+  completions_.reset();
+}
 
-void GrpcServer::StopServing() { server_->GetHealthCheckService()->SetServingStatus(false); }
+void GrpcServer::StopServing() {
+  std::vector<CompletionThread::Operation> stop;
+  stop.push_back([this] { health_.StopServing(); });
+  completions_->Run(std::move(stop));
+}
 
 void GrpcServer::Shutdown(absl::Duration timeout) {
   server_->Shutdown(absl::ToChronoTime(absl::Now() + timeout));

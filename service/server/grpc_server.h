@@ -1,4 +1,4 @@
-// The gRPC server around whatever services it is given: listener, health, reflection, limits and the way it ends.
+// The gRPC server around whatever services it is given: listener, thread, health, reflection, limits and its end.
 #ifndef TASKWATCH_SERVICE_SERVER_GRPC_SERVER_H_
 #define TASKWATCH_SERVICE_SERVER_GRPC_SERVER_H_
 
@@ -10,6 +10,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+
+#include "service/server/completion_thread.h"
+#include "service/server/health_service.h"
 
 namespace taskwatch {
 
@@ -28,8 +31,8 @@ class GrpcServer {
     int max_request_bytes = 64 * 1024;
   };
 
-  // Listens, and serves `services` (which must outlive the server), grpc.health.v1 and reflection at once. Fails with
-  // UNAVAILABLE if it cannot listen.
+  // Listens, and serves grpc.health.v1 and reflection at once, and `services`, which must outlive the server, as soon
+  // as they have been told its completion thread. Fails with UNAVAILABLE if it cannot listen.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
                                                            const std::vector<grpc::Service*>& services);
 
@@ -39,19 +42,24 @@ class GrpcServer {
   // Where it listens: the address of the options, with the port that was picked if that was 0.
   const std::string& address() const { return address_; }
 
+  // On which calls are served.
+  CompletionThread* completions() { return completions_.get(); }
+
   // Tells health checkers, the overall service ("") and each service by name, that no more calls should be sent.
   void StopServing();
 
   // Takes no new calls, waits until those open have ended, cancels what is left after `timeout`, and returns when the
-  // last reactor is done. Blocks; call it once.
+  // last one is over. Blocks; call it once. The completion thread goes on until the server is destroyed, for those who
+  // have still to hear of an end.
   void Shutdown(absl::Duration timeout);
 
  private:
-  GrpcServer(std::unique_ptr<grpc::Server> server, std::string address)
-      : server_(std::move(server)), address_(std::move(address)) {}
+  explicit GrpcServer(const std::vector<std::string>& service_names) : health_(service_names) {}
 
-  const std::unique_ptr<grpc::Server> server_;
-  const std::string address_;
+  HealthService health_;
+  std::unique_ptr<CompletionThread> completions_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
 };
 
 }  // namespace taskwatch

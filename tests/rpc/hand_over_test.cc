@@ -1,5 +1,6 @@
 #include "service/rpc/hand_over.h"
 
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,47 +9,59 @@
 #include "absl/synchronization/notification.h"
 
 #include "service/runtime/simulated_loop.h"
+#include "service/server/completion_thread.h"
 
 namespace taskwatch {
 namespace {
 
-TEST(HandOver, DoesASingleOperationOnTheLoopsThreadButNotAtOnce) {
-  SimulatedLoop loop;
-  HandOver hand_over(&loop);
-  std::thread::id thread;
-  hand_over.Run([&thread] { thread = std::this_thread::get_id(); });
-  EXPECT_EQ(thread, std::thread::id());
-  loop.RunPosted();
-  EXPECT_EQ(thread, std::this_thread::get_id());
-}
+class HandOverTest : public testing::Test {
+ protected:
+  HandOverTest() { hand_over_.Use(&completions_); }
 
-TEST(HandOver, DoesManyInTheirOrderOnAnotherThread) {
-  SimulatedLoop loop;
-  HandOver hand_over(&loop);
-  std::string order;
+  grpc::ServerBuilder builder_;
+  CompletionThread completions_{builder_.AddCompletionQueue()};
+  SimulatedLoop loop_;
+  HandOver hand_over_{&loop_};
+};
+
+TEST_F(HandOverTest, DoesASingleOperationOnTheCompletionThreadAfterTheTurn) {
   std::thread::id thread;
   absl::Notification done;
-  hand_over.Run([&order] { order += "a"; });
-  hand_over.Run([&order] { order += "b"; });
-  hand_over.Run([&] {
-    order += "c";
+  hand_over_.Run([&] {
     thread = std::this_thread::get_id();
     done.Notify();
   });
-  loop.RunPosted();
+  EXPECT_FALSE(done.HasBeenNotified());
+  loop_.RunPosted();
   done.WaitForNotification();
-  EXPECT_EQ(order, "abc");
   EXPECT_NE(thread, std::this_thread::get_id());
 }
 
-TEST(HandOver, BeginsAnewWithEachTurn) {
-  SimulatedLoop loop;
-  HandOver hand_over(&loop);
-  int done = 0;
+TEST_F(HandOverTest, DoesManyInTheirOrder) {
+  std::string order;
+  absl::Notification done;
+  hand_over_.Run([&order] { order += "a"; });
+  hand_over_.Run([&order] { order += "b"; });
+  hand_over_.Run([&] {
+    order += "c";
+    done.Notify();
+  });
+  loop_.RunPosted();
+  done.WaitForNotification();
+  EXPECT_EQ(order, "abc");
+}
+
+TEST_F(HandOverTest, BeginsAnewWithEachTurn) {
+  int count = 0;
   for (int turn = 1; turn <= 3; ++turn) {
-    hand_over.Run([&done] { ++done; });
-    loop.RunPosted();
-    EXPECT_EQ(done, turn);
+    absl::Notification done;
+    hand_over_.Run([&] {
+      ++count;
+      done.Notify();
+    });
+    loop_.RunPosted();
+    done.WaitForNotification();
+    EXPECT_EQ(count, turn);
   }
 }
 

@@ -1,0 +1,51 @@
+#include "service/server/completion_thread.h"
+
+#include <grpcpp/alarm.h>
+
+#include <chrono>
+
+namespace taskwatch {
+namespace {
+
+// Operations on their way to the thread.
+class Batch {
+ public:
+  explicit Batch(std::vector<CompletionThread::Operation> operations) : operations_(std::move(operations)) {}
+
+  void Send(grpc::CompletionQueue* queue) {
+    // An alarm that is long due is gRPC's way to put a tag into a queue; one for now would wait for the next
+    // millisecond.
+    alarm_.Set(queue, std::chrono::system_clock::time_point(), &arrived_);
+  }
+
+ private:
+  void Run() {
+    for (CompletionThread::Operation& operation : operations_) operation();
+    delete this;
+  }
+
+  grpc::Alarm alarm_;
+  std::vector<CompletionThread::Operation> operations_;
+  Completion arrived_{[this](bool) { Run(); }};
+};
+
+}  // namespace
+
+CompletionThread::CompletionThread(std::unique_ptr<grpc::ServerCompletionQueue> queue)
+    : queue_(std::move(queue)), thread_([queue = queue_.get()] {
+        void* tag = nullptr;
+        bool ok = false;
+        while (queue->Next(&tag, &ok)) static_cast<Completion*>(tag)->React(ok);
+      }) {}
+
+CompletionThread::~CompletionThread() {
+  queue_->Shutdown();
+  thread_.join();
+}
+
+void CompletionThread::Run(std::vector<Operation> operations) {
+  auto* const batch = new Batch(std::move(operations));
+  batch->Send(queue_.get());
+}
+
+}  // namespace taskwatch
