@@ -18,36 +18,42 @@ void GetCall::OnRequest() {
 
 absl::Status GetCall::Begin() {
   if (absl::Status status = ValidateTaskId(request().task_id()); !status.ok()) return status;
-  absl::Duration max_staleness = environment_.options.default_max_staleness;
+  max_staleness_ = environment_.options.default_max_staleness;
   if (request().has_max_staleness()) {
     const absl::StatusOr<absl::Duration> wanted = ReadDuration(request().max_staleness(), "max_staleness");
     if (!wanted.ok()) return wanted.status();
-    max_staleness = *wanted;
+    max_staleness_ = *wanted;
   }
   if (const TaskSnapshotPtr snapshot =
-          environment_.cache->FindFresh(request().task_id(), max_staleness, environment_.loop->Now())) {
+          environment_.cache->FindFresh(request().task_id(), max_staleness_, environment_.loop->Now())) {
     FillTaskInfo(*snapshot, *response().mutable_task());
     Finish(grpc::Status::OK);
     return absl::OkStatus();
   }
   if (environment_.draining->load(std::memory_order_relaxed)) return DrainingError();
   counted_.emplace(environment_.count);
-  environment_.loop->Post([this, max_staleness] { AskTracker(max_staleness); });
+  environment_.loop->Post([this] { AskTracker(); });
   return absl::OkStatus();
 }
 
-void GetCall::AskTracker(absl::Duration max_staleness) {
+void GetCall::AskTracker() {
   // The answer may come before Get returns, and with it the end of this object: the id is kept only if it is needed.
   const TaskTracker::GetId id =
-      environment_.tracker->Get(request().task_id(), max_staleness, DeadlineOf(context()),
-                                [this](const absl::StatusOr<TaskSnapshotPtr>& answer) { OnAnswer(answer); });
+      environment_.tracker->Get(request().task_id(), max_staleness_, DeadlineOf(context()),
+                                [this](absl::StatusOr<TaskSnapshotPtr> answer) { OnAnswer(std::move(answer)); });
   if (id != 0) get_id_ = id;
 }
 
-void GetCall::OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
+void GetCall::OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer) {
   finished_ = true;
-  if (answer.ok()) FillTaskInfo(**answer, *response().mutable_task());
-  environment_.hand_over->Run([this, status = ToGrpcStatus(answer.status())] { Finish(status); });
+  answer_ = std::move(answer);
+  environment_.hand_over->Run([this] { FinishWithAnswer(); });
+}
+
+void GetCall::FinishWithAnswer() {
+  if (!answer_.ok()) return Finish(ToGrpcStatus(answer_.status()));
+  FillTaskInfo(**answer_, *response().mutable_task());
+  Finish(grpc::Status::OK);
 }
 
 void GetCall::OnCancel() {

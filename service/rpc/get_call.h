@@ -31,10 +31,15 @@ class GetCall final : public UnaryCall<v1::GetTaskInfoRequest, v1::GetTaskInfoRe
 
   // OK if the call has been answered or is to be answered by the loop.
   absl::Status Begin();
-  void AskTracker(absl::Duration max_staleness);
-  void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  void AskTracker();
+  void OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer);
+  void FinishWithAnswer();
 
   const CallEnvironment& environment_;
+
+  absl::Duration max_staleness_;
+  // Handed from thread to thread with the call, so that the message is allocated where it is freed.
+  absl::StatusOr<TaskSnapshotPtr> answer_;
 
   // Completion thread only.
   std::optional<CallCount::Call> counted_;

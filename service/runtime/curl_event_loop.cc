@@ -15,6 +15,9 @@ namespace {
 // How long to sleep when no timer is set; any wake-up ends it sooner.
 constexpr absl::Duration kLongestSleep = absl::Minutes(1);
 
+// Room for so many posted callbacks stays allocated.
+constexpr size_t kMostKept = 1024;
+
 absl::Duration MonotonicNow() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -108,23 +111,25 @@ void CurlEventLoop::CancelTransfer(CURL* easy) {
 }
 
 void CurlEventLoop::RunPosted() {
-  std::vector<Callback> posted;
   {
     absl::MutexLock lock(&mutex_);
     asleep_ = false;
-    posted.swap(posted_);
+    running_.swap(posted_);
   }
   // What these post runs in the next round, so that work which posts itself again holds up neither timers nor
   // transfers.
-  for (size_t i = 0; i < posted.size(); ++i) {
+  for (size_t i = 0; i < running_.size(); ++i) {
     if (stopping_.load(std::memory_order_acquire)) {
       absl::MutexLock lock(&mutex_);
-      posted_.insert(posted_.begin(), std::make_move_iterator(posted.begin() + i),
-                     std::make_move_iterator(posted.end()));
-      return;
+      posted_.insert(posted_.begin(), std::make_move_iterator(running_.begin() + i),
+                     std::make_move_iterator(running_.end()));
+      break;
     }
-    posted[i]();
+    std::exchange(running_[i], nullptr)();
   }
+  running_.clear();
+  // A burst's memory is not kept.
+  if (running_.capacity() > kMostKept) running_.shrink_to_fit();
 }
 
 void CurlEventLoop::RunDueTimers() {

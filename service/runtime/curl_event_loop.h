@@ -99,6 +99,9 @@ class CurlEventLoop final : public EventLoop {
   // Whether the loop sleeps, or is about to, without knowing of anything in posted_.
   bool asleep_ ABSL_GUARDED_BY(mutex_) = false;
 
+  // What RunPosted is at. Changes places with posted_, so that both keep their memory.
+  std::vector<Callback> running_;
+
   uint64_t last_sequence_ = 0;
   absl::btree_map<std::pair<absl::Duration, uint64_t>, Callback> timers_;
   absl::flat_hash_map<CURL*, TransferDone> transfers_;

@@ -45,11 +45,17 @@ CallGate::Ticket CallQueue::Ask(Terms terms, Answer answer) {
   const absl::Time now = loop_->Now();
   const Purpose purpose = terms.purpose;
   const absl::Status refusal = budget_.Refusal(purpose, terms.task_id, now);
-  LogChanges(now);
   if (!refusal.ok()) {
+    LogChanges(now);
     Refuse(purpose, refusal, std::move(answer));
     return 0;
   }
+  const bool nobody_waits = callers_.empty() && polls_.empty();
+  if (nobody_waits && terms.deadline > now && budget_.NextTurn(purpose, now) <= now && MayCount()) {
+    LetThrough(purpose, std::move(answer), now);
+    return 0;
+  }
+  LogChanges(now);
   const Ticket ticket = ++last_ticket_;
   const Place place = PlaceOf(terms, ticket);
   if (purpose != Purpose::kToken) {
@@ -109,7 +115,11 @@ CallQueue::Stats CallQueue::stats() {
 }
 
 void CallQueue::KeepMonth() {
-  const absl::CivilMonth month = MonthOf(loop_->Now());
+  const absl::Time now = loop_->Now();
+  if (now >= month_seen_ && now < month_end_) return;
+  month_seen_ = now;
+  month_end_ = now + UntilNextMonth(now);
+  const absl::CivilMonth month = MonthOf(now);
   if (month == budget_.month()) return;
   int64_t calls = 0;
   if (ledger_ != nullptr) {
@@ -196,11 +206,7 @@ void CallQueue::Pump() {
         });
         return;
       }
-      if (budget_.calls() >= recorded_) {
-        RecordBlock();
-        // Without a ledger that works there is nothing to wait for.
-        if (budget_.calls() >= recorded_ && !stats_.ledger_failing) return;
-      }
+      if (!MayCount()) return;
     }
     Answer answer = std::move(next->second.answer);
     places_.erase(next->first.second);
@@ -208,18 +214,29 @@ void CallQueue::Pump() {
     if (late) {
       Refuse(purpose, TooLate(absl::ZeroDuration()), std::move(answer));
     } else {
-      budget_.Count(purpose, now);
-      callers_in_a_row_ = purpose == Purpose::kPoll ? 0 : callers_in_a_row_ + 1;
-      ++(purpose == Purpose::kPoll     ? stats_.calls_of_polls
-         : purpose == Purpose::kCaller ? stats_.calls_of_callers
-                                       : stats_.calls_for_tokens);
-      if (recorded_ - budget_.calls() <= options_.block / 2) RecordBlock();
-      LogChanges(now);
-      answer(absl::OkStatus());
+      LetThrough(purpose, std::move(answer), now);
     }
     // An answer may have asked again, and so have been here, or have ended it all.
     if (alive.expired() || timer_) return;
   }
+}
+
+bool CallQueue::MayCount() {
+  if (budget_.calls() < recorded_) return true;
+  RecordBlock();
+  // Without a ledger that works there is nothing to wait for.
+  return budget_.calls() < recorded_ || stats_.ledger_failing;
+}
+
+void CallQueue::LetThrough(Purpose purpose, Answer answer, absl::Time now) {
+  budget_.Count(purpose, now);
+  callers_in_a_row_ = purpose == Purpose::kPoll ? 0 : callers_in_a_row_ + 1;
+  ++(purpose == Purpose::kPoll     ? stats_.calls_of_polls
+     : purpose == Purpose::kCaller ? stats_.calls_of_callers
+                                   : stats_.calls_for_tokens);
+  if (recorded_ - budget_.calls() <= options_.block / 2) RecordBlock();
+  LogChanges(now);
+  answer(absl::OkStatus());
 }
 
 CallQueue::Line::iterator CallQueue::Next() {

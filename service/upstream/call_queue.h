@@ -97,6 +97,10 @@ class CallQueue final : public CallGate {
   // Lets through what may go, and sees to it that this happens again when more may.
   void Pump();
   Line::iterator Next();
+  // Whether the ledger knows of one call more than were made; sees to it that it will.
+  bool MayCount();
+  // Counts the call, and has it made.
+  void LetThrough(Purpose purpose, Answer answer, absl::Time now);
   // Answers all who wait.
   void RefuseWaiting(const absl::Status& refusal);
   // Writes the next block to the ledger, if there is none on its way.
@@ -109,6 +113,9 @@ class CallQueue final : public CallGate {
   const Options options_;
   CallBudget budget_;
 
+  // From when until when it is known to be the budget's month.
+  absl::Time month_seen_ = absl::InfiniteFuture();
+  absl::Time month_end_ = absl::InfinitePast();
   // The month's calls up to here may be made.
   int64_t recorded_ = 0;
   bool recording_ = false;

@@ -1,13 +1,13 @@
 #include "service/upstream/curl_http_client.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 
 #include "service/task/task_error.h"
 
@@ -42,6 +42,12 @@ absl::Status TransferError(CURLcode result, absl::string_view detail, bool too_l
   }
 }
 
+// The value of the header `line` if it begins with `name`, its colon included.
+std::optional<absl::string_view> ValueOf(absl::string_view line, absl::string_view name) {
+  if (!absl::StartsWithIgnoreCase(line, name)) return std::nullopt;
+  return absl::StripAsciiWhitespace(line.substr(name.size()));
+}
+
 }  // namespace
 
 // One request under way, and the libcurl handle that performs it.
@@ -62,6 +68,8 @@ class CurlHttpClient::Transfer {
     if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "taskwatch");
+    // An answer is a few hundred bytes, read into a buffer that libcurl allocates for each; the default is 16 KiB.
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
@@ -81,7 +89,7 @@ class CurlHttpClient::Transfer {
     curl_easy_setopt(easy, CURLOPT_URL, absl::StrCat(options_.base_url, request.path).c_str());
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(request.timeout)));
     AddHeader("accept: application/json");
-    for (const auto& [name, value] : request.headers) AddHeader(absl::StrCat(name, ": ", value));
+    for (const auto& [name, value] : request.headers) AddHeader(absl::StrCat(name, ": ", value).c_str());
     if (request.method == HttpRequest::Method::kPost) {
       AddHeader("content-type: application/json");
       // Without this libcurl asks for permission first (100-continue) when a body is long.
@@ -121,9 +129,9 @@ class CurlHttpClient::Transfer {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
 
-  void AddHeader(const std::string& header) {
+  void AddHeader(const char* header) {
     // A null result leaves the old list as it was.
-    if (curl_slist* list = curl_slist_append(headers_.get(), header.c_str())) {
+    if (curl_slist* list = curl_slist_append(headers_.get(), header)) {
       headers_.release();
       headers_.reset(list);
     }
@@ -147,14 +155,12 @@ class CurlHttpClient::Transfer {
       transfer->too_large_ = true;
       return 0;
     }
-    const std::pair<absl::string_view, absl::string_view> header =
-        absl::StrSplit(absl::string_view(bytes, count), absl::MaxSplits(':', 1));
-    const absl::string_view value = absl::StripAsciiWhitespace(header.second);
-    if (absl::EqualsIgnoreCase(header.first, "x-acs-request-id")) {
-      transfer->response_.request_id = std::string(value);
-    } else if (absl::EqualsIgnoreCase(header.first, "retry-after")) {
+    const absl::string_view line(bytes, count);
+    if (const std::optional<absl::string_view> id = ValueOf(line, "x-acs-request-id:")) {
+      transfer->response_.request_id = std::string(*id);
+    } else if (const std::optional<absl::string_view> wait = ValueOf(line, "retry-after:")) {
       int64_t seconds = 0;
-      if (absl::SimpleAtoi(value, &seconds) && seconds > 0) {
+      if (absl::SimpleAtoi(*wait, &seconds) && seconds > 0) {
         transfer->response_.retry_after = absl::Seconds(seconds);
       }
     }

@@ -61,8 +61,8 @@ absl::Status WithRejection(const absl::Status& error, const absl::Status& reject
 
 // What `response` says about the task; `token` appears in no error.
 absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view task_id, absl::string_view token) {
-  absl::StatusOr<TaskInfo> info = absl::UnknownError("no task is looked for in an error");
-  if (response.status == 200) info = ParseTaskInfo(task_id, response.body, token);
+  if (response.status != 200) return ErrorOf(response, token);
+  absl::StatusOr<TaskInfo> info = ParseTaskInfo(task_id, response.body, token);
   // A task is never an error, so that its body need not be parsed a second time to see that.
   if (info.ok()) return info;
   if (absl::Status error = ErrorOf(response, token); !error.ok()) return error;
@@ -72,15 +72,17 @@ absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view ta
 }  // namespace
 
 void DingTalkTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
-  auto attempt = std::make_shared<Attempt>();
+  const auto attempt = std::make_shared<Attempt>();
+  attempt->source = this;
+  attempt->source_alive = alive_;
   attempt->task_id = std::string(task_id);
   attempt->options = options;
   attempt->done = std::move(done);
   if (!IsValidTaskId(task_id)) {
-    PostError(std::move(attempt), InvalidTaskId());
+    PostError(attempt, InvalidTaskId());
     return;
   }
-  GetToken(std::move(attempt));
+  GetToken(attempt);
 }
 
 void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& options) {
@@ -97,65 +99,65 @@ void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& opt
   }
 }
 
-void DingTalkTaskSource::GetToken(std::shared_ptr<Attempt> attempt) {
-  const auto answered = std::make_shared<bool>(false);
-  tokens_->GetToken(
-      [this, alive = std::weak_ptr<bool>(alive_), attempt, answered](absl::StatusOr<std::string> token) mutable {
-        *answered = true;
-        if (alive.expired()) return;
-        if (token.ok()) {
-          AskLeave(std::move(attempt), *std::move(token));
-        } else {
-          OnNoToken(std::move(attempt), token.status());
-        }
-      });
-  if (!*answered) List(attempt);
+void DingTalkTaskSource::GetToken(const std::shared_ptr<Attempt>& attempt) {
+  attempt->waited = true;
+  tokens_->GetToken([attempt](absl::StatusOr<std::string> token) {
+    attempt->waited = false;
+    if (attempt->source_alive.expired()) return;
+    if (token.ok()) {
+      attempt->token = *std::move(token);
+      attempt->source->AskLeave(attempt);
+    } else {
+      attempt->source->OnNoToken(attempt, token.status());
+    }
+  });
+  if (attempt->waited) List(attempt);
 }
 
-void DingTalkTaskSource::AskLeave(std::shared_ptr<Attempt> attempt, std::string token) {
+void DingTalkTaskSource::AskLeave(const std::shared_ptr<Attempt>& attempt) {
   CallGate::Terms terms;
   terms.purpose = PurposeOf(attempt->options);
   terms.deadline = attempt->options.deadline;
   terms.task_id = attempt->task_id;
-  const auto waited = std::make_shared<bool>(false);
-  const CallGate::Ticket ticket =
-      gate_->Ask(std::move(terms), [this, alive = std::weak_ptr<bool>(alive_), attempt, waited,
-                                    token = std::move(token)](const absl::Status& leave) mutable {
-        if (alive.expired()) return;
-        Unlist(*attempt);
-        if (!leave.ok()) {
-          PostError(std::move(attempt), leave);
-        } else if (*waited) {
-          // The token may have been replaced meanwhile. Leave has been counted, so it is used.
-          GetTokenAndSend(std::move(attempt));
-        } else {
-          Send(std::move(attempt), std::move(token));
-        }
-      });
+  const CallGate::Ticket ticket = gate_->Ask(std::move(terms), [attempt](const absl::Status& leave) {
+    if (!attempt->source_alive.expired()) attempt->source->OnLeave(attempt, leave);
+  });
   if (ticket == 0) return;
-  *waited = true;
+  attempt->waited = true;
   attempt->ticket = ticket;
   List(attempt);
 }
 
-void DingTalkTaskSource::GetTokenAndSend(std::shared_ptr<Attempt> attempt) {
-  tokens_->GetToken([this, alive = std::weak_ptr<bool>(alive_),
-                     attempt = std::move(attempt)](absl::StatusOr<std::string> token) mutable {
-    if (alive.expired()) return;
+void DingTalkTaskSource::OnLeave(const std::shared_ptr<Attempt>& attempt, const absl::Status& leave) {
+  Unlist(*attempt);
+  if (!leave.ok()) {
+    PostError(attempt, leave);
+  } else if (attempt->waited) {
+    // The token may have been replaced meanwhile. Leave has been counted, so it is used.
+    GetTokenAndSend(attempt);
+  } else {
+    Send(attempt);
+  }
+}
+
+void DingTalkTaskSource::GetTokenAndSend(const std::shared_ptr<Attempt>& attempt) {
+  tokens_->GetToken([attempt](absl::StatusOr<std::string> token) {
+    if (attempt->source_alive.expired()) return;
     if (token.ok()) {
-      Send(std::move(attempt), *std::move(token));
+      attempt->token = *std::move(token);
+      attempt->source->Send(attempt);
     } else {
-      OnNoToken(std::move(attempt), token.status());
+      attempt->source->OnNoToken(attempt, token.status());
     }
   });
 }
 
-void DingTalkTaskSource::OnNoToken(std::shared_ptr<Attempt> attempt, const absl::Status& error) {
+void DingTalkTaskSource::OnNoToken(const std::shared_ptr<Attempt>& attempt, const absl::Status& error) {
   Unlist(*attempt);
   // What DingTalk pauses for, it pauses for every call; the rate of token calls is another one.
   if (DetailsOf(error).persistence == Persistence::kPaused) gate_->Report(Completed(error));
   const absl::Status told = WithRejection(error, attempt->rejection);
-  PostError(std::move(attempt), told);
+  PostError(attempt, told);
 }
 
 void DingTalkTaskSource::List(const std::shared_ptr<Attempt>& attempt) {
@@ -170,22 +172,20 @@ void DingTalkTaskSource::Unlist(Attempt& attempt) {
   waiting_.erase(std::find_if(begin, end, [&](const auto& waiting) { return waiting.second.get() == &attempt; }));
 }
 
-void DingTalkTaskSource::Send(std::shared_ptr<Attempt> attempt, std::string token) {
+void DingTalkTaskSource::Send(const std::shared_ptr<Attempt>& attempt) {
   HttpRequest request;
   // A valid id needs no escaping.
   request.path = absl::StrCat("/v2.0/doc/task/info/", attempt->task_id);
-  request.headers.emplace_back("x-acs-dingtalk-access-token", token);
+  request.headers.emplace_back("x-acs-dingtalk-access-token", attempt->token);
   request.timeout = options_.attempt_timeout;
-  http_->Send(std::move(request), [this, alive = std::weak_ptr<bool>(alive_), attempt = std::move(attempt),
-                                   token = std::move(token)](absl::StatusOr<HttpResponse> response) mutable {
-    if (!alive.expired()) OnAnswer(std::move(attempt), token, std::move(response));
+  http_->Send(std::move(request), [attempt](absl::StatusOr<HttpResponse> response) {
+    if (!attempt->source_alive.expired()) attempt->source->OnAnswer(attempt, std::move(response));
   });
 }
 
-void DingTalkTaskSource::OnAnswer(std::shared_ptr<Attempt> attempt, const std::string& token,
-                                  absl::StatusOr<HttpResponse> response) {
+void DingTalkTaskSource::OnAnswer(const std::shared_ptr<Attempt>& attempt, absl::StatusOr<HttpResponse> response) {
   absl::StatusOr<TaskInfo> info =
-      response.ok() ? Read(*response, attempt->task_id, token) : absl::StatusOr<TaskInfo>(response.status());
+      response.ok() ? Read(*response, attempt->task_id, attempt->token) : absl::StatusOr<TaskInfo>(response.status());
   if (info.ok()) {
     gate_->Report(absl::OkStatus());
     attempt->done(std::move(info));
@@ -194,10 +194,10 @@ void DingTalkTaskSource::OnAnswer(std::shared_ptr<Attempt> attempt, const std::s
   absl::Status error = Completed(info.status());
   gate_->Report(error);
   if (DetailsOf(error).reason == ErrorReason::kUpstreamUnauthenticated) {
-    tokens_->Invalidate(token);
+    tokens_->Invalidate(attempt->token);
     if (attempt->rejection.ok()) {
       attempt->rejection = error;
-      GetToken(std::move(attempt));
+      GetToken(attempt);
       return;
     }
     error = RejectedAgain(error);
@@ -206,9 +206,9 @@ void DingTalkTaskSource::OnAnswer(std::shared_ptr<Attempt> attempt, const std::s
   attempt->done(std::move(error));
 }
 
-void DingTalkTaskSource::PostError(std::shared_ptr<Attempt> attempt, absl::Status error) {
-  loop_->Post([this, alive = std::weak_ptr<bool>(alive_), attempt = std::move(attempt), error = std::move(error)] {
-    if (!alive.expired()) attempt->done(Completed(error));
+void DingTalkTaskSource::PostError(const std::shared_ptr<Attempt>& attempt, const absl::Status& error) {
+  loop_->Post([attempt, error] {
+    if (!attempt->source_alive.expired()) attempt->done(attempt->source->Completed(error));
   });
 }
 

@@ -47,6 +47,9 @@ class DingTalkTaskSource final : public TaskSource {
  private:
   // One Fetch under way.
   struct Attempt {
+    DingTalkTaskSource* source = nullptr;
+    // Tells callbacks whether the source still exists.
+    std::weak_ptr<bool> source_alive;
     std::string task_id;
     FetchOptions options;
     Done done;
@@ -54,21 +57,26 @@ class DingTalkTaskSource final : public TaskSource {
     CallGate::Ticket ticket = 0;
     // Whether it is in `waiting_`.
     bool listed = false;
+    // Whether the token, or leave, was not there at once.
+    bool waited = false;
+    // What it is sent with.
+    std::string token;
     // How DingTalk has rejected the first token, if it has.
     absl::Status rejection;
   };
 
-  void GetToken(std::shared_ptr<Attempt> attempt);
-  // Asks the gate, then sends: `token`, or the one that there is then, if leave did not come at once.
-  void AskLeave(std::shared_ptr<Attempt> attempt, std::string token);
-  void GetTokenAndSend(std::shared_ptr<Attempt> attempt);
-  void OnNoToken(std::shared_ptr<Attempt> attempt, const absl::Status& error);
+  void GetToken(const std::shared_ptr<Attempt>& attempt);
+  // Asks the gate, then sends, with a token asked for anew if leave did not come at once.
+  void AskLeave(const std::shared_ptr<Attempt>& attempt);
+  void OnLeave(const std::shared_ptr<Attempt>& attempt, const absl::Status& leave);
+  void GetTokenAndSend(const std::shared_ptr<Attempt>& attempt);
+  void OnNoToken(const std::shared_ptr<Attempt>& attempt, const absl::Status& error);
   void List(const std::shared_ptr<Attempt>& attempt);
   void Unlist(Attempt& attempt);
-  void Send(std::shared_ptr<Attempt> attempt, std::string token);
-  void OnAnswer(std::shared_ptr<Attempt> attempt, const std::string& token, absl::StatusOr<HttpResponse> response);
+  void Send(const std::shared_ptr<Attempt>& attempt);
+  void OnAnswer(const std::shared_ptr<Attempt>& attempt, absl::StatusOr<HttpResponse> response);
   // Ends the attempt on a later turn of the loop, for what may happen before Fetch has returned.
-  void PostError(std::shared_ptr<Attempt> attempt, absl::Status error);
+  void PostError(const std::shared_ptr<Attempt>& attempt, const absl::Status& error);
   // `error` with what only the clock tells.
   absl::Status Completed(absl::Status error) const;
 
@@ -79,7 +87,7 @@ class DingTalkTaskSource final : public TaskSource {
   const Options options_;
   // The attempts that wait for a token or for leave, by task id.
   std::multimap<std::string, std::shared_ptr<Attempt>, std::less<>> waiting_;
-  // Tells callbacks whether this still exists.
+  // Attempts know by it whether this still exists.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -12,6 +13,9 @@
 
 namespace taskwatch {
 namespace {
+
+// A task has five.
+constexpr size_t kUsualMembers = 5;
 
 // Receives what the parser finds (nlohmann's SAX interface, found by name). Builds the tree with a stack of its own;
 // the parser keeps one bit per level, so depth costs nothing. nlohmann's own tree is not used because its filter for
@@ -67,7 +71,10 @@ class TreeBuilder {
   bool Open(JsonValue::Kind kind) {
     if (!Add(kind, "")) return false;
     // A value stays in its place while it is open: only the innermost open one grows.
-    if (depth_ <= kMaxJsonDepth) open_.push_back(open_.empty() ? &root_ : &open_.back()->members.back());
+    if (depth_ <= kMaxJsonDepth) {
+      open_.push_back(open_.empty() ? &root_ : &open_.back()->members.back());
+      if (kind == JsonValue::Kind::kObject) open_.back()->members.reserve(kUsualMembers);
+    }
     ++depth_;
     return true;
   }
@@ -80,7 +87,7 @@ class TreeBuilder {
 
   JsonValue root_;
   // The arrays and objects that the parser is in, down to kMaxJsonDepth.
-  std::vector<JsonValue*> open_;
+  absl::InlinedVector<JsonValue*, kMaxJsonDepth + 1> open_;
   size_t depth_ = 0;
   size_t count_ = 0;
   std::string name_;

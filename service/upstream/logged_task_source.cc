@@ -30,6 +30,7 @@ void LoggedTaskSource::Fetch(absl::string_view task_id, const FetchOptions& opti
 }
 
 void LoggedTaskSource::Notice(const absl::Status& status) {
+  if (status.ok() && failures_ == 0) return;
   const ErrorDetails details = DetailsOf(status);
   if (details.not_asked) return;
   if (status.ok() || IsAboutTheTaskId(details.reason)) {
