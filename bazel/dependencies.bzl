@@ -72,6 +72,12 @@ def taskwatch_dependencies():
     )
     system_libraries(name = "curl", packages = _json({"": {"curl": ["libcurl"]}}), debian = "libcurl4-openssl-dev")
     system_libraries(
+        name = "jemalloc",
+        packages = _json({"": {"jemalloc": ["jemalloc"]}}),
+        static = True,
+        debian = "libjemalloc-dev",
+    )
+    system_libraries(
         name = "nlohmann_json",
         packages = _json({"": {"json": ["nlohmann_json"]}}),
         debian = "nlohmann-json3-dev",

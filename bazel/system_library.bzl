@@ -28,7 +28,7 @@ def _pkg_config(ctx, options, module):
     return [flag for flag in result.stdout.strip().split(" ") if flag]
 
 # Libraries whose archives are linked: so many shared objects that loading them would be most of a program's start-up.
-_ARCHIVED = ["absl_", "address_sorting", "cares", "gpr", "grpc", "protobuf", "re2", "upb"]
+_ARCHIVED = ["absl_", "address_sorting", "cares", "gpr", "grpc", "jemalloc", "protobuf", "re2", "upb"]
 
 def archived(flags):
     """Link flags with the archives of gRPC, Abseil and what they bring along in place of their shared objects.
