@@ -1,7 +1,7 @@
 """Measures taskwatchd against a null server, bare libcurl and straightforward peers, side by side in one run.
 
-Every figure is a ratio of medians over alternating rounds, or an amount where the baseline is nothing. CPU is the server
-process's own user and system time, memory its resident set. A run in which one call failed gives no figure at all.
+Every figure is the median of the ratios that alternating rounds give, or an amount where the baseline is nothing. CPU is
+the server process's own user and system time, memory its resident set. A run in which one call failed gives no figure.
 Needs the paths of the programs, which scripts/bench passes.
 """
 
@@ -45,6 +45,9 @@ http {{
   }}
 }}
 """
+
+# Flags of taskwatchd under which it neither polls nor ends streams while a measurement lasts.
+QUIET = ("--min_poll_interval=10m", "--max_poll_interval=10m", "--max_stream_age=1h")
 
 
 def free_port():
@@ -150,10 +153,10 @@ class Bench:
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
-    def rounds(self, *measures):
-        """Runs the measures alternately; a list of samples for each."""
+    def rounds(self, *measures, most=99):
+        """Runs the measures alternately, at most `most` times; a list of samples for each."""
         samples = [[] for _ in measures]
-        for _ in range(self.o.rounds):
+        for _ in range(min(self.o.rounds, most)):
             for measure, into in zip(measures, samples):
                 into.append(measure())
         return samples
@@ -171,7 +174,7 @@ class Bench:
         if must is not None:
             figure["reached"] = figure["median"] <= must if better == "lower" else figure["median"] >= must
         self.figures.append(figure)
-        print("{figure:58} {ours:>10} {baseline:>10} {median:>9} [{min} .. {max}] {unit}".format(**figure)
+        print("{figure:68} {ours:>10} {baseline:>10} {median:>9} [{min} .. {max}] {unit}".format(**figure)
               + ("" if must is None else f"  must {must}: {'yes' if figure['reached'] else 'NO'}"), flush=True)
 
     def cpu_per_call(self, server, calls, *arguments):
@@ -218,7 +221,8 @@ class Bench:
             self.report("p50 of one caller's upstream GetTaskInfo - (null + floor)", p50(results),
                         [a + b for a, b in zip(p50(floors), p50(nulls))], 100, 50, "us", combine=lambda a, b: a - b)
 
-    def watch_memory(self, command, streams, *flags):
+    def watch_memory(self, command, streams, *flags, idle_seconds=0.0):
+        """The resident memory per stream, and the share of a core that all of them take while nothing happens."""
         with running(command) as server:
             before = server.rss_kib()
             client = subprocess.Popen(
@@ -229,46 +233,76 @@ class Bench:
                 raise RuntimeError("streams did not open: no figure")
             kib = (server.rss_kib() - before) / streams
             cpu_before, start = server.cpu_seconds(), time.monotonic()
-            time.sleep(self.o.idle_seconds)
+            time.sleep(idle_seconds)
             idle = (server.cpu_seconds() - cpu_before) / (time.monotonic() - start)
             client.communicate()
             if client.returncode != 0:
                 raise RuntimeError("a stream failed: no figure")
             return kib, idle
 
+    def change(self, command, streams, changes):
+        """The server's CPU per delivered change, and how long after the first of the watchers the last has it."""
+        with running(command) as server:
+            # Opening the streams costs too; what it costs is measured without changes and taken off.
+            def run(changes):
+                before = server.cpu_seconds()
+                result = self.client(f"--server={server.address}", "--mode=watch", f"--streams={streams}",
+                                     "--connections=10", f"--changes={changes}", "--task=changing")
+                return server.cpu_seconds() - before, result
+            opening, _ = run(0)
+            cost, result = run(changes)
+            return (cost - opening) * 1e6 / (streams * changes), result["spread_p50_us"]
+
     def watchers(self):
-        quiet = ("--min_poll_interval=10m", "--max_poll_interval=10m", "--max_stream_age=1h")
         for streams in self.o.streams:
-            ours, null = self.rounds(lambda: self.watch_memory(self.taskwatchd(*quiet), streams, "--task=one"),
-                                     lambda: self.watch_memory(self.null_server(), streams, "--task=one"))
+            main = streams == self.o.streams[0]
+            one = lambda: self.watch_memory(self.taskwatchd(*QUIET), streams, "--task=one")
+            ours, null = self.rounds(one, lambda: self.watch_memory(self.null_server(), streams, "--task=one"),
+                                     most=5 if main else 3)
             self.report(f"memory per idle watcher, {streams} on 10 connections / null server", [s[0] for s in ours],
                         [s[0] for s in null], 1.25, 1.10, "KiB")
         streams = self.o.streams[0]
         one, many = self.rounds(
-            lambda: self.watch_memory(self.taskwatchd(*quiet), streams, "--task=one"),
-            lambda: self.watch_memory(self.taskwatchd(*quiet), streams, "--task=many", "--distinct"))
+            lambda: self.watch_memory(self.taskwatchd(*QUIET), streams, "--task=one"),
+            lambda: self.watch_memory(self.taskwatchd(*QUIET), streams, "--task=many", "--distinct",
+                                      idle_seconds=self.o.idle_seconds), most=3)
         self.report(f"CPU of {streams} watchers on as many tasks between polls", [s[1] * 100 for s in many],
                     [0.0] * len(many), 2, 0.5, "% of a core", combine=lambda a, b: a)
         self.report("memory per watched task beside its stream", [s[0] for s in many], [s[0] for s in one], 2, 1, "KiB",
                     combine=lambda a, b: a - b)
-
-        def change(command):
-            with running(command) as server:
-                # Opening the streams costs too; what it costs is measured without changes and taken off.
-                def run(changes):
-                    before = server.cpu_seconds()
-                    result = self.client(f"--server={server.address}", "--mode=watch", f"--streams={streams}",
-                                         "--connections=10", f"--changes={changes}", "--task=changing")
-                    return server.cpu_seconds() - before, result
-                opening, _ = run(0)
-                cost, result = run(self.o.changes)
-                return (cost - opening) * 1e6 / (streams * self.o.changes), result["spread_p50_us"]
-
-        ours, null = self.rounds(lambda: change(self.taskwatchd(*quiet)), lambda: change(self.null_server()))
+        ours, null = self.rounds(lambda: self.change(self.taskwatchd(*QUIET), streams, self.o.changes),
+                                 lambda: self.change(self.null_server(), streams, self.o.changes))
         self.report(f"CPU per delivered change, {streams} watchers on a task / null server", [s[0] for s in ours],
                     [s[0] for s in null], 1.25, 1.0, "us")
         self.report(f"first to last of {streams} watchers to have a change / null server", [s[1] for s in ours],
                     [s[1] for s in null], 1.25, 1.0, "us")
+
+    def growth(self):
+        """The same figures at sizes below those of the table: what is judged there is what comes out largest."""
+        counter = iter(range(10**9))
+        with running(self.taskwatchd("--default_max_staleness=0s")) as ours, running(self.null_server()) as null:
+            for callers in self.o.sizes:
+                calls = max(self.o.calls // 10, callers)
+
+                def distinct(server):
+                    return self.cpu_per_call(server, calls, f"--concurrency={callers}", "--distinct",
+                                             f"--task=grow{next(counter)}")
+
+                # nginx has no more connections than this to give.
+                parallel = min(callers, 1000)
+                results, floors, nulls = self.rounds(lambda: distinct(ours), lambda: self.floor(calls, parallel),
+                                                     lambda: distinct(null), most=3)
+                self.report(f"growth: CPU per GetTaskInfo upstream, {callers} callers / (null + floor)",
+                            [r[0] for r in results],
+                            [f["cpu_us_per_call"] + s[0] for f, s in zip(floors, nulls)], None, None, "us")
+                self.report(f"growth: p50 of GetTaskInfo upstream, {callers} callers / null",
+                            [r[1]["p50_us"] for r in results], [s[1]["p50_us"] for s in nulls], None, None, "us")
+        for streams in self.o.sizes:
+            changes = max(self.o.changes, self.o.calls // 20 // streams)
+            ours, null = self.rounds(lambda: self.change(self.taskwatchd(*QUIET), streams, changes),
+                                     lambda: self.change(self.null_server(), streams, changes), most=3)
+            self.report(f"growth: CPU per delivered change, {streams} watchers / null server", [s[0] for s in ours],
+                        [s[0] for s in null], None, None, "us")
 
     def start_up(self):
         def first(command_for):
@@ -299,20 +333,22 @@ def main():
     parser.add_argument("--smoke", action="store_true", help="tiny counts: whether it works, not how fast")
     parser.add_argument("--rounds", type=int, default=5, help="of each measurement")
     parser.add_argument("--streams", type=int, nargs="+", default=[10000, 50000], help="watchers")
-    parser.add_argument("--only", default="", help="one of unary, watchers, start_up")
+    parser.add_argument("--only", default="", help="one of unary, watchers, start_up, growth")
+    parser.add_argument("--commit", default="", help="what is measured, for the file")
     parser.add_argument("--json", default="", help="a file for the figures")
     options = parser.parse_args()
-    options.calls, options.changes = (200, 2) if options.smoke else (40000, 20)
+    options.calls, options.changes = (200, 2) if options.smoke else (40000, 10)
     if options.smoke:
         options.rounds, options.streams = 1, [20]
+    options.sizes = [1, 10] if options.smoke else [1, 10, 100, 1000, 10000]
     options.idle_seconds = 0.2 if options.smoke else 4
 
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(options, directory)
         nginx = bench.start_nginx()
         try:
-            print(f"{'figure':58} {'ours':>10} {'baseline':>10} {'figure':>9} [min .. max]", flush=True)
-            for part in ["unary", "watchers", "start_up"]:
+            print(f"{'figure':68} {'ours':>10} {'baseline':>10} {'figure':>9} [min .. max]", flush=True)
+            for part in ["unary", "watchers", "start_up", "growth"]:
                 if options.only in ("", part):
                     getattr(bench, part)()
         finally:
@@ -320,7 +356,8 @@ def main():
             nginx.wait()
     if options.json:
         with open(options.json, "w") as file:
-            json.dump(bench.figures, file, indent=1)
+            json.dump({"commit": options.commit, "cores": os.cpu_count(), "rounds": options.rounds,
+                       "figures": bench.figures}, file, indent=1)
             file.write("\n")
 
 
