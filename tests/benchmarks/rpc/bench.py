@@ -23,6 +23,7 @@ daemon off;
 pid {dir}/nginx.pid;
 error_log {dir}/error.log;
 worker_processes 1;
+pcre_jit on;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;
@@ -153,10 +154,10 @@ class Bench:
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
-    def rounds(self, *measures, most=99):
-        """Runs the measures alternately, at most `most` times; a list of samples for each."""
+    def rounds(self, *measures, times=1, most=99):
+        """Runs the measures alternately, `times` as often as asked for but at most `most`; the samples of each."""
         samples = [[] for _ in measures]
-        for _ in range(min(self.o.rounds, most)):
+        for _ in range(min(self.o.rounds * times, most)):
             for measure, into in zip(measures, samples):
                 into.append(measure())
         return samples
@@ -199,24 +200,32 @@ class Bench:
                 return self.cpu_per_call(server, calls, f"--concurrency={concurrency}", "--distinct",
                                          f"--task=run{next(counter)}")
 
-            results, floors, nulls, nodes, syncs = self.rounds(
-                lambda: distinct(ours, n // 2, 32), lambda: self.floor(n // 2, 32), lambda: distinct(null, n // 2, 32),
-                lambda: distinct(node, max(n // 10, 10), 32), lambda: distinct(sync, max(n // 5, 10), 32))
+            # Short and often: the machine's own speed changes from second to second.
+            results, floors, nulls = self.rounds(
+                lambda: distinct(ours, n // 5, 32), lambda: self.floor(n // 5, 32), lambda: distinct(null, n // 5, 32),
+                times=2)
             self.report("CPU per GetTaskInfo upstream / (null server + curl floor)", [r[0] for r in results],
                         [f["cpu_us_per_call"] + s[0] for f, s in zip(floors, nulls)], 1.4, 1.15, "us")
-            rate = lambda samples: [r[1]["calls_per_second"] for r in samples]
+
+            # As many callers as it takes to keep each server busy.
+            results, floors, nulls, nodes, syncs = self.rounds(
+                lambda: distinct(ours, n // 5, 128)[1], lambda: self.floor(n // 5, 64),
+                lambda: distinct(null, n // 5, 128)[1], lambda: distinct(node, n // 10, 128)[1],
+                lambda: distinct(sync, n // 10, 128)[1], times=2)
+            rate = lambda samples: [s["calls_per_second"] for s in samples]
             self.report("GetTaskInfo upstream, calls a second / Node peer", rate(results), rate(nodes), 4, 6, "1/s",
                         better="higher")
             self.report("GetTaskInfo upstream, calls a second / synchronous peer", rate(results), rate(syncs), None,
                         None, "1/s")
             self.report("curl floor, calls a second / ours (the upstream's own limit)",
-                        [f["calls_per_second"] for f in floors], rate(results), None, None, "1/s")
+                        rate(floors), rate(results), None, None, "1/s")
             self.report("null server, calls a second / ours (the load client's own limit)", rate(nulls), rate(results),
                         None, None, "1/s")
 
-            few = max(n // 10, 10)
+            few = n // 20
             results, floors, nulls = self.rounds(
-                lambda: distinct(ours, few, 1)[1], lambda: self.floor(few, 1), lambda: distinct(null, few, 1)[1])
+                lambda: distinct(ours, few, 1)[1], lambda: self.floor(few, 1), lambda: distinct(null, few, 1)[1],
+                times=2)
             p50 = lambda samples: [s["p50_us"] for s in samples]
             self.report("p50 of one caller's upstream GetTaskInfo - (null + floor)", p50(results),
                         [a + b for a, b in zip(p50(floors), p50(nulls))], 100, 50, "us", combine=lambda a, b: a - b)
