@@ -130,7 +130,7 @@ void TaskwatchService::Drain(absl::Duration timeout) {
   server_->StopServing();
   service_.Drain();
   service_.AwaitCalls(timeout);
-  // What is open now is gRPC's own: health watches, which do not end by themselves, and answers on their way.
+  // What is open now are health watches, which do not end by themselves, and answers on their way.
   server_->Shutdown(std::clamp(deadline - absl::Now(), absl::ZeroDuration(), kFarewell));
   // Their callers have been told; the calls themselves end when the loop and the completion thread have heard of it.
   service_.AwaitCalls(absl::InfiniteDuration());

@@ -37,11 +37,9 @@ absl::Status GetCall::Begin() {
 }
 
 void GetCall::AskTracker() {
-  // The answer may come before Get returns, and with it the end of this object: the id is kept only if it is needed.
-  const TaskTracker::GetId id =
-      environment_.tracker->Get(request().task_id(), max_staleness_, DeadlineOf(context()),
-                                [this](absl::StatusOr<TaskSnapshotPtr> answer) { OnAnswer(std::move(answer)); });
-  if (id != 0) get_id_ = id;
+  // The answer may come before Get returns, but is handed over after this turn of the loop.
+  get_id_ = environment_.tracker->Get(request().task_id(), max_staleness_, DeadlineOf(context()),
+                                      [this](absl::StatusOr<TaskSnapshotPtr> answer) { OnAnswer(std::move(answer)); });
 }
 
 void GetCall::OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer) {

@@ -62,54 +62,54 @@ class ServerCall {
   Completion finished_{[this](bool) { EndHalf(); }};
 };
 
-// A call with one answer.
-template <typename RequestMessage, typename Response>
-class UnaryCall : public ServerCall {
+// A call whose request is a `RequestMessage` and whose answers go to a `Writer` of gRPC's.
+template <typename RequestMessage, typename Writer>
+class TypedCall : public ServerCall {
  protected:
   const RequestMessage& request() const { return request_; }
+
+  // For Request: where gRPC puts the request, and takes the answers.
+  RequestMessage* request_slot() { return &request_; }
+  Writer* writer() { return &writer_; }
+
+ private:
+  RequestMessage request_;
+  Writer writer_{&context()};
+};
+
+// A call with one answer.
+template <typename RequestMessage, typename Response>
+class UnaryCall : public TypedCall<RequestMessage, grpc::ServerAsyncResponseWriter<Response>> {
+ protected:
   // To be filled before Finish(OK).
   Response& response() { return response_; }
 
   void Finish(const grpc::Status& status) {
     if (status.ok()) {
-      writer_.Finish(response_, status, finished());
+      this->writer()->Finish(response_, status, this->finished());
     } else {
-      writer_.FinishWithError(status, finished());
+      this->writer()->FinishWithError(status, this->finished());
     }
   }
 
-  // For Request: where gRPC puts the request, and takes the answer.
-  RequestMessage* request_slot() { return &request_; }
-  grpc::ServerAsyncResponseWriter<Response>* writer() { return &writer_; }
-
  private:
-  RequestMessage request_;
   Response response_;
-  grpc::ServerAsyncResponseWriter<Response> writer_{&context()};
 };
 
 // A call whose answer is a stream of messages, one in flight at a time.
 template <typename RequestMessage, typename Response>
-class StreamCall : public ServerCall {
+class StreamCall : public TypedCall<RequestMessage, grpc::ServerAsyncWriter<Response>> {
  protected:
-  const RequestMessage& request() const { return request_; }
-
   // OnWritten tells when the next message may follow.
-  void Write(const Response& response) { writer_.Write(response, &written_); }
+  void Write(const Response& response) { this->writer()->Write(response, &written_); }
   virtual void OnWritten(bool ok) = 0;
   void WriteAndFinish(const Response& response) {
-    writer_.WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, finished());
+    this->writer()->WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, this->finished());
   }
   // Not while a message is in flight.
-  void Finish(const grpc::Status& status) { writer_.Finish(status, finished()); }
-
-  // For Request: where gRPC puts the request, and takes the answers.
-  RequestMessage* request_slot() { return &request_; }
-  grpc::ServerAsyncWriter<Response>* writer() { return &writer_; }
+  void Finish(const grpc::Status& status) { this->writer()->Finish(status, this->finished()); }
 
  private:
-  RequestMessage request_;
-  grpc::ServerAsyncWriter<Response> writer_{&context()};
   Completion written_{[this](bool ok) { OnWritten(ok); }};
 };
 
