@@ -9,10 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
-#include "service/upstream/call_gate.h"
-#include "service/upstream/file_access_token.h"
-#include "service/upstream/fixed_access_token.h"
-#include "service/upstream/oauth_access_token.h"
+#include "service/dingtalk/tokens/file_access_token.h"
+#include "service/dingtalk/tokens/fixed_access_token.h"
+#include "service/dingtalk/tokens/oauth_access_token.h"
+#include "service/quota/call_gate.h"
 
 namespace taskwatch {
 namespace {

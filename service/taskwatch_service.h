@@ -10,17 +10,17 @@
 #include "absl/time/time.h"
 
 #include "service/config.h"
+#include "service/dingtalk/dingtalk_task_source.h"
+#include "service/dingtalk/tokens/access_token.h"
+#include "service/http/curl_event_loop.h"
+#include "service/http/curl_http_client.h"
+#include "service/logged_task_source.h"
+#include "service/quota/call_queue.h"
 #include "service/rpc/task_service.h"
-#include "service/runtime/curl_event_loop.h"
 #include "service/server/grpc_server.h"
 #include "service/store/state_store.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
-#include "service/upstream/access_token.h"
-#include "service/upstream/call_queue.h"
-#include "service/upstream/curl_http_client.h"
-#include "service/upstream/dingtalk_task_source.h"
-#include "service/upstream/logged_task_source.h"
 
 namespace taskwatch {
 

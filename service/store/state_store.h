@@ -18,10 +18,10 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 
-#include "service/store/call_ledger.h"
+#include "service/quota/call_ledger.h"
 #include "service/store/database.h"
 #include "service/store/file_lock.h"
-#include "service/store/finished_tasks.h"
+#include "service/task/finished_tasks.h"
 #include "service/task/task_info.h"
 
 namespace taskwatch {

@@ -55,25 +55,6 @@ std::string NumberOrDash(const std::optional<Number>& number) {
 
 }  // namespace
 
-TaskState TaskStateFromUpstream(int32_t upstream_status) {
-  switch (upstream_status) {
-    case -1:
-      return TaskState::kWaiting;
-    case 0:
-      return TaskState::kRunning;
-    case 1:
-      return TaskState::kSucceeded;
-    case 2:
-      return TaskState::kPartiallyFailed;
-    case 3:
-      return TaskState::kAllFailed;
-    case 4:
-      return TaskState::kFailed;
-    default:
-      return TaskState::kUnrecognized;
-  }
-}
-
 bool IsDone(TaskState state) { return RowOf(state).done; }
 
 absl::string_view TaskStateName(TaskState state) { return RowOf(state).name; }

@@ -24,9 +24,6 @@ enum class TaskState {
   kUnrecognized,
 };
 
-// The state that a status of DingTalk's stands for (table of the API page: -1 waiting .. 4 failed).
-TaskState TaskStateFromUpstream(int32_t upstream_status);
-
 // Whether a task in `state` has ended. An ended task never changes again.
 bool IsDone(TaskState state);
 

@@ -19,7 +19,7 @@
 #include "absl/time/time.h"
 
 #include "service/runtime/event_loop.h"
-#include "service/store/finished_tasks.h"
+#include "service/task/finished_tasks.h"
 #include "service/task/task_info.h"
 #include "service/task/task_source.h"
 #include "service/tracker/poll_schedule.h"

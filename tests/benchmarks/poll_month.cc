@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 
+#include "service/quota/call_budget.h"
 #include "service/task/task_error.h"
-#include "service/upstream/call_budget.h"
 
 namespace taskwatch {
 namespace {

@@ -12,6 +12,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
+#include "service/dingtalk/doc_task.h"
+
 namespace taskwatch {
 namespace {
 

@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 
-#include "service/upstream/call_gate.h"
+#include "service/quota/call_gate.h"
 
 namespace taskwatch {
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/civil_time.h"
 
-#include "service/store/call_ledger.h"
+#include "service/quota/call_ledger.h"
 
 namespace taskwatch {
 

@@ -8,7 +8,7 @@
 
 #include "absl/strings/string_view.h"
 
-#include "service/store/finished_tasks.h"
+#include "service/task/finished_tasks.h"
 #include "service/task/task_info.h"
 
 namespace taskwatch {

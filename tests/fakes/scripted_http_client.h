@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "service/http/http_client.h"
 #include "service/runtime/event_loop.h"
-#include "service/upstream/http_client.h"
 
 namespace taskwatch {
 

@@ -14,8 +14,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
+#include "service/quota/billing_month.h"
 #include "service/store/state_store.h"
-#include "service/upstream/natural_month.h"
 #include "tests/dingtalk_standin/api.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/dingtalk_server.h"

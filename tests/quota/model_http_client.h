@@ -7,8 +7,8 @@
 
 #include "absl/time/time.h"
 
+#include "service/http/http_client.h"
 #include "service/runtime/simulated_loop.h"
-#include "service/upstream/http_client.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/http_message.h"
 

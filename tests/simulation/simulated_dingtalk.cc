@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 
+#include "service/dingtalk/doc_task.h"
 #include "service/task/task_error.h"
 #include "tests/dingtalk_standin/fault.h"
 

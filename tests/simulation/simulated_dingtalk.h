@@ -13,9 +13,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "service/http/http_client.h"
 #include "service/runtime/simulated_loop.h"
 #include "service/task/task_info.h"
-#include "service/upstream/http_client.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/http_message.h"
 #include "tests/dingtalk_standin/task_plan.h"

@@ -23,7 +23,7 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 
-#include "service/store/call_ledger.h"
+#include "service/quota/call_ledger.h"
 #include "service/store/database.h"
 #include "service/task/task_info.h"
 #include "tests/store/temporary_folder.h"

@@ -9,31 +9,6 @@
 namespace taskwatch {
 namespace {
 
-TEST(TaskState, FollowsDingTalksTable) {
-  struct Row {
-    int32_t status;
-    TaskState state;
-    bool done;
-  };
-  const std::vector<Row> rows = {
-      {-1, TaskState::kWaiting, false},
-      {0, TaskState::kRunning, false},
-      {1, TaskState::kSucceeded, true},
-      {2, TaskState::kPartiallyFailed, true},
-      {3, TaskState::kAllFailed, true},
-      {4, TaskState::kFailed, true},
-      {5, TaskState::kUnrecognized, false},
-      {7, TaskState::kUnrecognized, false},
-      {-2, TaskState::kUnrecognized, false},
-      {2147483647, TaskState::kUnrecognized, false},
-      {-2147483648, TaskState::kUnrecognized, false},
-  };
-  for (const Row& row : rows) {
-    EXPECT_EQ(TaskStateFromUpstream(row.status), row.state) << row.status;
-    EXPECT_EQ(IsDone(row.state), row.done) << row.status;
-  }
-}
-
 TEST(TaskId, IsRefusedWhenItCouldLeaveItsPlaceInAPath) {
   const std::vector<std::string> bad = {
       "",

@@ -1,0 +1,30 @@
+// The access token that DingTalk's calls carry.
+#ifndef TASKWATCH_SERVICE_DINGTALK_TOKENS_ACCESS_TOKEN_H_
+#define TASKWATCH_SERVICE_DINGTALK_TOKENS_ACCESS_TOKEN_H_
+
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace taskwatch {
+
+// Hands out a token to whoever makes a call. Lives on the event loop's thread, as do its callbacks.
+class AccessTokenProvider {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<std::string>)>;
+
+  virtual ~AccessTokenProvider() = default;
+
+  // Calls `done` once with a token that is thought to be valid, possibly before returning; if the provider is destroyed
+  // first, not at all. Errors carry ErrorDetails and never the token or a secret.
+  virtual void GetToken(Done done) = 0;
+
+  // Tells that DingTalk has rejected `token`: it is not handed out again unless it is obtained anew.
+  virtual void Invalidate(absl::string_view token) = 0;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_DINGTALK_TOKENS_ACCESS_TOKEN_H_

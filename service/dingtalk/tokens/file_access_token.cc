@@ -1,0 +1,38 @@
+#include "service/dingtalk/tokens/file_access_token.h"
+
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+#include "service/task/task_error.h"
+
+namespace taskwatch {
+
+absl::StatusOr<std::string> FileAccessToken::Current() {
+  absl::StatusOr<Secret> secret = file_.Read();
+  if (!secret.ok()) {
+    if (token_.has_value()) return *token_;
+    return secret.status();
+  }
+  if (secret->version == rejected_version_) {
+    ErrorDetails details;
+    details.reason = ErrorReason::kUpstreamUnauthenticated;
+    details.persistence = Persistence::kPermanent;
+    return MakeError(details, absl::StrCat("DingTalk rejected the access token in the file ", file_.path(),
+                                           ": write a new one there; it is read again when the file changes"));
+  }
+  token_ = std::move(secret->value);
+  version_ = secret->version;
+  return *token_;
+}
+
+void FileAccessToken::GetToken(Done done) { done(Current()); }
+
+void FileAccessToken::Invalidate(absl::string_view token) {
+  if (token_ != token) return;
+  rejected_version_ = version_;
+  token_.reset();
+}
+
+}  // namespace taskwatch

@@ -1,0 +1,42 @@
+// The access token that somebody else keeps up to date in a file.
+#ifndef TASKWATCH_SERVICE_DINGTALK_TOKENS_FILE_ACCESS_TOKEN_H_
+#define TASKWATCH_SERVICE_DINGTALK_TOKENS_FILE_ACCESS_TOKEN_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+
+#include "service/dingtalk/tokens/access_token.h"
+#include "service/secrets/secret_file.h"
+
+namespace taskwatch {
+
+// Answers at once, with what the file holds now (SecretFile tells when it is read again). While the file cannot be
+// used, as in the middle of being rewritten, the last good token stays in use.
+//
+// After a token was rejected, GetToken fails with kUpstreamUnauthenticated until the file has been written again, even
+// if with the same token: who writes it may know that it has been made valid.
+class FileAccessToken final : public AccessTokenProvider {
+ public:
+  explicit FileAccessToken(std::string path) : file_(std::move(path)) {}
+
+  void GetToken(Done done) override;
+  void Invalidate(absl::string_view token) override;
+
+ private:
+  absl::StatusOr<std::string> Current();
+
+  SecretFile file_;
+  // The last one that was read; none once it is rejected.
+  std::optional<std::string> token_;
+  // Which state of the file is known to hold a rejected token; SecretFile's versions begin at 1.
+  uint64_t rejected_version_ = 0;
+  uint64_t version_ = 0;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_DINGTALK_TOKENS_FILE_ACCESS_TOKEN_H_

@@ -1,0 +1,37 @@
+#include "service/dingtalk/tokens/fixed_access_token.h"
+
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+
+#include "service/secrets/secret_text.h"
+#include "service/task/task_error.h"
+
+namespace taskwatch {
+
+absl::StatusOr<std::unique_ptr<FixedAccessToken>> FixedAccessToken::Create(absl::string_view token,
+                                                                           absl::string_view origin) {
+  absl::StatusOr<std::string> trimmed = TrimSecret(token, origin);
+  if (!trimmed.ok()) return trimmed.status();
+  return absl::WrapUnique(new FixedAccessToken(*std::move(trimmed), origin));
+}
+
+void FixedAccessToken::GetToken(Done done) {
+  if (!rejected_) {
+    done(token_);
+    return;
+  }
+  ErrorDetails details;
+  details.reason = ErrorReason::kUpstreamUnauthenticated;
+  details.persistence = Persistence::kPermanent;
+  done(MakeError(details, absl::StrCat("DingTalk rejected the access token in ", origin_,
+                                       ": start the service with a new one, or let it fetch them with --app_key and "
+                                       "--app_secret_file")));
+}
+
+void FixedAccessToken::Invalidate(absl::string_view token) {
+  if (token == token_) rejected_ = true;
+}
+
+}  // namespace taskwatch

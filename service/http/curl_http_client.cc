@@ -1,0 +1,236 @@
+#include "service/http/curl_http_client.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include "service/task/task_error.h"
+
+namespace taskwatch {
+namespace {
+
+absl::Status TransferError(CURLcode result, absl::string_view detail, bool too_large) {
+  ErrorDetails details;
+  details.persistence = Persistence::kTransient;
+  if (too_large) {
+    details.reason = ErrorReason::kUpstreamMalformedResponse;
+    return MakeError(details, "DingTalk's answer is larger than any task's state; it was not read");
+  }
+  switch (result) {
+    case CURLE_OPERATION_TIMEDOUT:
+      details.reason = ErrorReason::kUpstreamTimeout;
+      details.retry_after = absl::Seconds(1);
+      return MakeError(details, absl::StrCat("DingTalk did not answer in time: ", detail));
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:  // What libcurl calls an answer without a status line (HTTP/0.9).
+      details.reason = ErrorReason::kUpstreamMalformedResponse;
+      return MakeError(details, absl::StrCat("DingTalk's answer is not HTTP: ", detail));
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      details.reason = ErrorReason::kUpstreamUnavailable;
+      details.retry_after = absl::Seconds(1);
+      return MakeError(details, absl::StrCat("DingTalk's certificate is not trusted, nothing was sent: ", detail));
+    default:
+      details.reason = ErrorReason::kUpstreamUnavailable;
+      details.retry_after = absl::Seconds(1);
+      return MakeError(details, absl::StrCat("DingTalk could not be reached: ", detail));
+  }
+}
+
+// The value of the header `line` if it begins with `name`, its colon included.
+std::optional<absl::string_view> ValueOf(absl::string_view line, absl::string_view name) {
+  if (!absl::StartsWithIgnoreCase(line, name)) return std::nullopt;
+  return absl::StripAsciiWhitespace(line.substr(name.size()));
+}
+
+}  // namespace
+
+// One request under way, and the libcurl handle that performs it.
+class CurlHttpClient::Transfer {
+ public:
+  explicit Transfer(const Options& options) : options_(options), easy_(curl_easy_init()) {
+    CURL* const easy = easy_.get();
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "taskwatch");
+    // An answer is a few hundred bytes, read into a buffer that libcurl allocates for each; the default is 16 KiB.
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+  }
+
+  void Prepare(HttpRequest request, Done done) {
+    done_ = std::move(done);
+    body_ = std::move(request.body);
+    response_ = HttpResponse();
+    header_bytes_ = 0;
+    too_large_ = false;
+    error_[0] = '\0';
+
+    CURL* const easy = easy_.get();
+    curl_easy_setopt(easy, CURLOPT_URL, absl::StrCat(options_.base_url, request.path).c_str());
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(request.timeout)));
+    AddHeader("accept: application/json");
+    for (const auto& [name, value] : request.headers) AddHeader(absl::StrCat(name, ": ", value).c_str());
+    if (request.method == HttpRequest::Method::kPost) {
+      AddHeader("content-type: application/json");
+      // Without this libcurl asks for permission first (100-continue) when a body is long.
+      AddHeader("expect:");
+      curl_easy_setopt(easy, CURLOPT_POST, 1L);
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body_.data());
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body_.size()));
+    } else {
+      curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+  }
+
+  CURL* easy() const { return easy_.get(); }
+
+  // What came of it. The request's headers and body, which may hold secrets, are forgotten.
+  absl::StatusOr<HttpResponse> TakeResult(CURLcode result) {
+    curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr);
+    headers_.reset();
+    body_.clear();
+    if (result != CURLE_OK) {
+      return TransferError(result, error_[0] != '\0' ? error_ : curl_easy_strerror(result), too_large_);
+    }
+    long status = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    response_.status = static_cast<int>(status);
+    return std::move(response_);
+  }
+
+  Done TakeDone() { return std::move(done_); }
+
+ private:
+  struct EasyDeleter {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+  struct ListDeleter {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  };
+
+  void AddHeader(const char* header) {
+    // A null result leaves the old list as it was.
+    if (curl_slist* list = curl_slist_append(headers_.get(), header)) {
+      headers_.release();
+      headers_.reset(list);
+    }
+  }
+
+  static size_t OnBody(const char* bytes, size_t, size_t count, void* self) {
+    auto* const transfer = static_cast<Transfer*>(self);
+    std::string& body = transfer->response_.body;
+    if (body.size() + count > transfer->options_.max_bytes) {
+      transfer->too_large_ = true;
+      return 0;
+    }
+    body.append(bytes, count);
+    return count;
+  }
+
+  static size_t OnHeader(const char* bytes, size_t, size_t count, void* self) {
+    auto* const transfer = static_cast<Transfer*>(self);
+    transfer->header_bytes_ += count;
+    if (transfer->header_bytes_ > transfer->options_.max_bytes) {
+      transfer->too_large_ = true;
+      return 0;
+    }
+    const absl::string_view line(bytes, count);
+    if (const std::optional<absl::string_view> id = ValueOf(line, "x-acs-request-id:")) {
+      transfer->response_.request_id = std::string(*id);
+    } else if (const std::optional<absl::string_view> wait = ValueOf(line, "retry-after:")) {
+      int64_t seconds = 0;
+      if (absl::SimpleAtoi(*wait, &seconds) && seconds > 0) {
+        transfer->response_.retry_after = absl::Seconds(seconds);
+      }
+    }
+    return count;
+  }
+
+  const Options& options_;
+  const std::unique_ptr<CURL, EasyDeleter> easy_;
+  std::unique_ptr<curl_slist, ListDeleter> headers_;
+  std::string body_;
+  HttpResponse response_;
+  size_t header_bytes_ = 0;
+  bool too_large_ = false;
+  Done done_;
+  char error_[CURL_ERROR_SIZE] = {};
+};
+
+CurlHttpClient::CurlHttpClient(CurlEventLoop* loop, Options options) : loop_(loop), options_(std::move(options)) {}
+
+CurlHttpClient::~CurlHttpClient() {
+  for (const auto& [transfer, owner] : active_) loop_->CancelTransfer(transfer->easy());
+}
+
+void CurlHttpClient::Send(HttpRequest request, Done done) {
+  if (active_.size() < options_.max_active) return Begin(std::move(request), std::move(done));
+  waiting_.push_back({std::move(request), std::move(done), loop_->Now()});
+}
+
+void CurlHttpClient::BeginWaiting() {
+  // A `done` may destroy this client.
+  const std::weak_ptr<bool> alive = alive_;
+  while (!alive.expired() && !waiting_.empty() && active_.size() < options_.max_active) {
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    // A clock that was set back tells nothing of how long it has waited.
+    next.request.timeout -= std::max(loop_->Now() - next.since, absl::ZeroDuration());
+    if (next.request.timeout > absl::ZeroDuration()) {
+      Begin(std::move(next.request), std::move(next.done));
+    } else {
+      next.done(TransferError(CURLE_OPERATION_TIMEDOUT, "too many requests are under way", false));
+    }
+  }
+}
+
+void CurlHttpClient::Begin(HttpRequest request, Done done) {
+  std::unique_ptr<Transfer> owner;
+  if (idle_.empty()) {
+    owner = std::make_unique<Transfer>(options_);
+  } else {
+    owner = std::move(idle_.back());
+    idle_.pop_back();
+  }
+  Transfer* const transfer = owner.get();
+  transfer->Prepare(std::move(request), std::move(done));
+  active_[transfer] = std::move(owner);
+  loop_->StartTransfer(transfer->easy(), [this, transfer](CURLcode result) { Finish(transfer, result); });
+}
+
+void CurlHttpClient::Finish(Transfer* transfer, CURLcode result) {
+  absl::StatusOr<HttpResponse> response = transfer->TakeResult(result);
+  Done done = transfer->TakeDone();
+  auto owner = active_.extract(transfer);
+  idle_.push_back(std::move(owner.mapped()));
+  // Posted, because `done` comes first and may destroy this client.
+  if (!waiting_.empty()) {
+    loop_->Post([this, alive = std::weak_ptr<bool>(alive_)] {
+      if (!alive.expired()) BeginWaiting();
+    });
+  }
+  done(std::move(response));
+}
+
+}  // namespace taskwatch

@@ -1,0 +1,51 @@
+#include "service/logged_task_source.h"
+
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+namespace taskwatch {
+namespace {
+
+bool IsAboutTheTaskId(ErrorReason reason) {
+  return reason == ErrorReason::kInvalidTaskId || reason == ErrorReason::kUpstreamParamError ||
+         reason == ErrorReason::kTaskNotFound;
+}
+
+}  // namespace
+
+void LoggedTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
+  source_->Fetch(
+      task_id, options,
+      [this, alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
+        if (alive.expired()) return;
+        Notice(result.status());
+        done(std::move(result));
+      });
+}
+
+void LoggedTaskSource::Notice(const absl::Status& status) {
+  if (status.ok() && failures_ == 0) return;
+  const ErrorDetails details = DetailsOf(status);
+  if (details.not_asked) return;
+  if (status.ok() || IsAboutTheTaskId(details.reason)) {
+    if (failures_ > 0) spdlog::info("upstream: answers again after {} failed calls", failures_);
+    failures_ = 0;
+    failing_ = ErrorReason::kNone;
+    return;
+  }
+  ++failures_;
+  if (details.reason == std::exchange(failing_, details.reason)) return;
+  // The message names the HTTP status and the code, as far as there was an answer.
+  const std::string request_id =
+      details.upstream_request_id.empty() ? "" : absl::StrCat(" (request id ", details.upstream_request_id, ")");
+  spdlog::warn("upstream: {}: {}{}", std::string(ErrorReasonName(details.reason)), std::string(status.message()),
+               request_id);
+}
+
+}  // namespace taskwatch

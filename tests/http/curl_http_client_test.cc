@@ -1,0 +1,271 @@
+#include "service/http/curl_http_client.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "service/http/curl_event_loop.h"
+#include "service/task/task_error.h"
+#include "tests/fakes/raw_server.h"
+
+namespace taskwatch {
+namespace {
+
+using Connection = RawServer::Connection;
+
+constexpr char kOk[] = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-acs-request-id: req-1\r\n\r\n{}";
+
+// Sends one request and runs the loop until its answer is there.
+absl::StatusOr<HttpResponse> Exchange(CurlEventLoop& loop, CurlHttpClient& client, HttpRequest request) {
+  std::optional<absl::StatusOr<HttpResponse>> result;
+  client.Send(std::move(request), [&](absl::StatusOr<HttpResponse> response) {
+    result = std::move(response);
+    loop.Stop();
+  });
+  EXPECT_FALSE(result.has_value()) << "called back before Send returned";
+  loop.Run();
+  return *std::move(result);
+}
+
+HttpRequest Get(absl::Duration timeout = absl::Seconds(30)) {
+  HttpRequest request;
+  request.path = "/v2.0/doc/task/info/abcd";
+  request.headers = {{"x-acs-dingtalk-access-token", "tok"}};
+  request.timeout = timeout;
+  return request;
+}
+
+absl::StatusOr<HttpResponse> GetFrom(const std::string& base_url, absl::Duration timeout = absl::Seconds(30)) {
+  CurlEventLoop loop;
+  CurlHttpClient client(&loop, {base_url, "", 64 * 1024});
+  return Exchange(loop, client, Get(timeout));
+}
+
+TEST(CurlHttpClient, SendsWhatItIsToldAndReturnsWhatComesBack) {
+  RawServer server([](Connection& connection, const std::string&) {
+    connection.Send(
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nX-Acs-Request-Id: req-1\r\nRetry-After: 7\r\n\r\nbody");
+  });
+  const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->status, 403);
+  EXPECT_EQ(response->body, "body");
+  EXPECT_EQ(response->request_id, "req-1");
+  EXPECT_EQ(response->retry_after, absl::Seconds(7));
+  const std::string head = absl::AsciiStrToLower(server.last_head());
+  EXPECT_TRUE(absl::StartsWith(head, "get /v2.0/doc/task/info/abcd http/1.1\r\n")) << head;
+  EXPECT_TRUE(absl::StrContains(head, "\r\nx-acs-dingtalk-access-token: tok\r\n")) << head;
+  EXPECT_FALSE(absl::StrContains(head, "accept-encoding")) << head;
+  EXPECT_FALSE(absl::StrContains(head, "content-type")) << head;
+}
+
+TEST(CurlHttpClient, PostsJson) {
+  RawServer server([](Connection& connection, const std::string&) {
+    connection.Send(kOk);
+    connection.Close();
+  });
+  CurlEventLoop loop;
+  CurlHttpClient client(&loop, {server.url(), "", 64 * 1024});
+  HttpRequest request;
+  request.method = HttpRequest::Method::kPost;
+  request.path = "/v1.0/oauth2/accessToken";
+  request.body = std::string(5000, ' ');
+  const absl::StatusOr<HttpResponse> response = Exchange(loop, client, std::move(request));
+  ASSERT_TRUE(response.ok()) << response.status();
+  const std::string head = absl::AsciiStrToLower(server.last_head());
+  EXPECT_TRUE(absl::StartsWith(head, "post /v1.0/oauth2/accesstoken http/1.1\r\n")) << head;
+  EXPECT_TRUE(absl::StrContains(head, "\r\ncontent-type: application/json\r\n")) << head;
+  EXPECT_TRUE(absl::StrContains(head, "\r\ncontent-length: 5000\r\n")) << head;
+  EXPECT_FALSE(absl::StrContains(head, "expect:")) << head;
+}
+
+TEST(CurlHttpClient, KeepsItsConnectionAndForgetsTheLastRequestsHeaders) {
+  RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
+  CurlEventLoop loop;
+  CurlHttpClient client(&loop, {server.url(), "", 64 * 1024});
+  int answers = 0;
+  std::function<void()> send = [&] {
+    HttpRequest request = Get();
+    if (answers == 2) request.headers.clear();
+    client.Send(std::move(request), [&](absl::StatusOr<HttpResponse> response) {
+      EXPECT_TRUE(response.ok()) << response.status();
+      if (++answers == 3) {
+        loop.Stop();
+      } else {
+        send();
+      }
+    });
+  };
+  send();
+  loop.Run();
+  EXPECT_EQ(server.requests(), 3);
+  EXPECT_EQ(server.connections(), 1);
+  EXPECT_FALSE(absl::StrContains(server.last_head(), "access-token")) << server.last_head();
+}
+
+TEST(CurlHttpClient, GivesUpOnAnUpstreamThatHangs) {
+  RawServer server([](Connection& connection, const std::string&) { connection.WaitUntilGone(); });
+  const absl::StatusOr<HttpResponse> response = GetFrom(server.url(), absl::Milliseconds(50));
+  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamTimeout) << response.status();
+  EXPECT_TRUE(DetailsOf(response.status()).retry_after.has_value());
+}
+
+TEST(CurlHttpClient, GivesUpOnAnUpstreamThatDrips) {
+  RawServer server([](Connection& connection, const std::string&) {
+    connection.Send("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n");
+    while (connection.Send("x") && !connection.IsGoneWithin(absl::Milliseconds(5))) {
+    }
+  });
+  const absl::StatusOr<HttpResponse> response = GetFrom(server.url(), absl::Milliseconds(50));
+  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamTimeout) << response.status();
+}
+
+TEST(CurlHttpClient, StopsReadingABodyThatIsTooLarge) {
+  for (const char* framing :
+       {"content-length: 52428800\r\n", "transfer-encoding: chunked\r\n", "connection: close\r\n"}) {
+    size_t sent = 0;
+    RawServer server([&](Connection& connection, const std::string&) {
+      connection.Send(absl::StrCat("HTTP/1.1 200 OK\r\n", framing, "\r\n"));
+      const bool chunked = absl::StrContains(framing, "chunked");
+      const std::string block(4096, 'x');
+      while (sent < 50 * 1024 * 1024 && connection.Send(chunked ? absl::StrCat("1000\r\n", block, "\r\n") : block)) {
+        sent += block.size();
+      }
+      connection.Close();
+    });
+    const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
+    EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamMalformedResponse)
+        << framing << response.status();
+  }
+}
+
+TEST(CurlHttpClient, StopsReadingHeadersThatNeverEnd) {
+  RawServer server([](Connection& connection, const std::string&) {
+    connection.Send("HTTP/1.1 200 OK\r\n");
+    while (connection.Send(absl::StrCat("x-filler: ", std::string(1000, 'y'), "\r\n"))) {
+    }
+    connection.Close();
+  });
+  const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
+  EXPECT_FALSE(response.ok());
+}
+
+TEST(CurlHttpClient, DoesNotFollowARedirect) {
+  RawServer elsewhere([](Connection& connection, const std::string&) { connection.Send(kOk); });
+  RawServer server([&](Connection& connection, const std::string&) {
+    connection.Send(absl::StrCat("HTTP/1.1 302 Found\r\nlocation: ", elsewhere.url(), "\r\ncontent-length: 0\r\n\r\n"));
+  });
+  const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->status, 302);
+  EXPECT_EQ(elsewhere.connections(), 0);
+}
+
+TEST(CurlHttpClient, TellsAResetABrokenBodyAndASilentCloseAsUnavailable) {
+  const std::vector<RawServer::Behaviour> behaviours = {
+      [](Connection& connection, const std::string&) { connection.Reset(); },
+      [](Connection& connection, const std::string&) { connection.Close(); },
+      [](Connection& connection, const std::string&) {
+        connection.Send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{");
+        connection.Close();
+      },
+  };
+  for (const RawServer::Behaviour& behaviour : behaviours) {
+    RawServer server(behaviour);
+    const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
+    EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamUnavailable) << response.status();
+  }
+}
+
+TEST(CurlHttpClient, TellsAClosedPortAsUnavailable) {
+  std::string url;
+  {
+    url = RawServer([](Connection&, const std::string&) {}).url();
+  }
+  const absl::StatusOr<HttpResponse> response = GetFrom(url);
+  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamUnavailable) << response.status();
+}
+
+TEST(CurlHttpClient, TellsAnAnswerThatIsNotHttpAsMalformed) {
+  RawServer server([](Connection& connection, const std::string&) {
+    connection.Send("SSH-2.0-OpenSSH_9.2\r\n");
+    connection.Close();
+  });
+  const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
+  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamMalformedResponse) << response.status();
+}
+
+TEST(CurlHttpClient, IgnoresAProxyFromTheEnvironment) {
+  RawServer proxy([](Connection& connection, const std::string&) { connection.Send(kOk); });
+  RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
+  setenv("http_proxy", proxy.url().c_str(), 1);
+  setenv("all_proxy", proxy.url().c_str(), 1);
+  EXPECT_TRUE(GetFrom(server.url()).ok());
+  unsetenv("http_proxy");
+  unsetenv("all_proxy");
+  EXPECT_EQ(proxy.connections(), 0);
+  EXPECT_EQ(server.requests(), 1);
+}
+
+TEST(CurlHttpClient, LetsRequestsBeyondItsLimitWaitTheirTurn) {
+  RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
+  CurlEventLoop loop;
+  CurlHttpClient::Options options;
+  options.base_url = server.url();
+  options.max_active = 4;
+  CurlHttpClient client(&loop, options);
+  int answers = 0;
+  for (int i = 0; i < 200; ++i) {
+    client.Send(Get(), [&](absl::StatusOr<HttpResponse> response) {
+      EXPECT_TRUE(response.ok()) << response.status();
+      if (++answers == 200) loop.Stop();
+    });
+  }
+  loop.Run();
+  EXPECT_EQ(server.requests(), 200);
+  EXPECT_LE(server.connections(), 4);
+}
+
+TEST(CurlHttpClient, CountsTheWaitAgainstTheTimeout) {
+  RawServer server([](Connection& connection, const std::string&) { connection.WaitUntilGone(); });
+  CurlEventLoop loop;
+  CurlHttpClient::Options options;
+  options.base_url = server.url();
+  options.max_active = 1;
+  CurlHttpClient client(&loop, options);
+  std::vector<ErrorReason> reasons;
+  for (int i = 0; i < 2; ++i) {
+    client.Send(Get(absl::Milliseconds(50)), [&](absl::StatusOr<HttpResponse> response) {
+      reasons.push_back(DetailsOf(response.status()).reason);
+      if (reasons.size() == 2) loop.Stop();
+    });
+  }
+  loop.Run();
+  EXPECT_EQ(reasons, std::vector<ErrorReason>(2, ErrorReason::kUpstreamTimeout));
+  EXPECT_EQ(server.requests(), 1);
+}
+
+TEST(CurlHttpClient, BreaksOffItsTransfersWhenDestroyed) {
+  RawServer server([](Connection& connection, const std::string&) { connection.WaitUntilGone(); });
+  CurlEventLoop loop;
+  bool called = false;
+  auto client = std::make_unique<CurlHttpClient>(&loop, CurlHttpClient::Options{server.url(), "", 64 * 1024});
+  client->Send(Get(), [&called](absl::StatusOr<HttpResponse>) { called = true; });
+  loop.Post([&] {
+    client.reset();
+    loop.Post([&loop] { loop.Stop(); });
+  });
+  loop.Run();
+  EXPECT_FALSE(called);
+}
+
+}  // namespace
+}  // namespace taskwatch
