@@ -1,4 +1,4 @@
-#include "client/rpc_status.h"
+#include "taskwatch/client/rpc_status.h"
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"

@@ -1,4 +1,4 @@
-#include "client/task_client.h"
+#include "taskwatch/client/task_client.h"
 
 #include <grpcpp/client_context.h>
 
@@ -9,11 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "taskwatch/client/rpc_status.h"
 
-#include "client/call_control.h"
-#include "client/proto_time.h"
-#include "client/rpc_status.h"
-#include "client/wait_run.h"
+#include "client/internal/call_control.h"
+#include "client/internal/proto_time.h"
+#include "client/internal/wait_run.h"
 
 namespace taskwatch::client {
 namespace {

@@ -18,9 +18,9 @@
 #include "absl/time/time.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
-#include "client/cancel_handle.h"
-#include "client/resume_policy.h"
-#include "client/watch_run.h"
+#include "client/internal/cancel_handle.h"
+#include "client/internal/resume_policy.h"
+#include "client/internal/watch_run.h"
 
 namespace taskwatch::client {
 

@@ -7,8 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-
-#include "client/channel.h"
+#include "taskwatch/client/channel.h"
 
 namespace taskwatch::client {
 

@@ -12,16 +12,16 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "taskwatch/client/channel.h"
+#include "taskwatch/client/rpc_status.h"
+#include "taskwatch/client/task_client.h"
 
-#include "client/channel.h"
 #include "client/cli/console.h"
 #include "client/cli/explain.h"
 #include "client/cli/json_line.h"
 #include "client/cli/outcome.h"
 #include "client/cli/token_file.h"
 #include "client/cli/watch_command.h"
-#include "client/rpc_status.h"
-#include "client/task_client.h"
 
 namespace taskwatch::client {
 namespace {

@@ -4,8 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-
-#include "client/rpc_status.h"
+#include "taskwatch/client/rpc_status.h"
 
 namespace taskwatch::client {
 namespace {

@@ -5,8 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-
-#include "client/task_client.h"
+#include "taskwatch/client/task_client.h"
 
 namespace taskwatch::client {
 

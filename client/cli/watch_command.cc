@@ -8,12 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "taskwatch/client/rpc_status.h"
 
 #include "client/cli/explain.h"
 #include "client/cli/live_screen.h"
 #include "client/cli/task_line.h"
-#include "client/proto_time.h"
-#include "client/rpc_status.h"
+#include "client/internal/proto_time.h"
 
 namespace taskwatch::client {
 namespace {

@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "taskwatch/client/task_client.h"
+
 #include "client/cli/command_line.h"
 #include "client/cli/console.h"
 #include "client/cli/outcome.h"
-#include "client/task_client.h"
 
 namespace taskwatch::client {
 

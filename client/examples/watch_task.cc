@@ -2,9 +2,9 @@
 #include <cstdio>
 #include <string>
 
-#include "client/channel.h"
-#include "client/rpc_status.h"
-#include "client/task_client.h"
+#include "taskwatch/client/channel.h"
+#include "taskwatch/client/rpc_status.h"
+#include "taskwatch/client/task_client.h"
 
 int main(int argc, char** argv) {
   using namespace taskwatch;

@@ -1,4 +1,4 @@
-#include "client/rpc_status.h"
+#include "taskwatch/client/rpc_status.h"
 
 #include <gtest/gtest.h>
 

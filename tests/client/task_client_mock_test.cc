@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "taskwatch/client/rpc_status.h"
+#include "taskwatch/client/task_client.h"
 #include "taskwatch/v1/task_service_mock.grpc.pb.h"
 
-#include "client/rpc_status.h"
-#include "client/task_client.h"
 #include "tests/client/errors.h"
 #include "tests/client/tasks.h"
 

@@ -1,5 +1,5 @@
 // The callback forms, and what the blocking ones share with them, against a real server that follows a script.
-#include "client/task_client.h"
+#include "taskwatch/client/task_client.h"
 
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -17,8 +17,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "taskwatch/client/rpc_status.h"
 
-#include "client/rpc_status.h"
 #include "tests/client/errors.h"
 #include "tests/client/tasks.h"
 

@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "client/rpc_status.h"
+#include "taskwatch/client/rpc_status.h"
+
 #include "tests/client/errors.h"
 
 namespace taskwatch::client {

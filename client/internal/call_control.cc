@@ -1,4 +1,4 @@
-#include "client/call_control.h"
+#include "client/internal/call_control.h"
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 // One watch from its first stream to its end, without the streams.
-#ifndef TASKWATCH_CLIENT_WATCH_RUN_H_
-#define TASKWATCH_CLIENT_WATCH_RUN_H_
+#ifndef TASKWATCH_CLIENT_INTERNAL_WATCH_RUN_H_
+#define TASKWATCH_CLIENT_INTERNAL_WATCH_RUN_H_
 
 #include <functional>
 #include <optional>
@@ -12,8 +12,8 @@
 #include "absl/time/time.h"
 #include "taskwatch/v1/task_service.pb.h"
 
-#include "client/resume_policy.h"
-#include "client/watch_progress.h"
+#include "client/internal/resume_policy.h"
+#include "client/internal/watch_progress.h"
 
 namespace taskwatch::client {
 
@@ -74,4 +74,4 @@ class WatchRun {
 
 }  // namespace taskwatch::client
 
-#endif  // TASKWATCH_CLIENT_WATCH_RUN_H_
+#endif  // TASKWATCH_CLIENT_INTERNAL_WATCH_RUN_H_

@@ -1,11 +1,11 @@
-#include "client/wait_run.h"
+#include "client/internal/wait_run.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
-#include "client/proto_time.h"
+#include "client/internal/proto_time.h"
 
 namespace taskwatch::client {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/proto_time.h"
+#include "client/internal/proto_time.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // What can be cancelled of a call that may take several attempts: the attempt under way, and the pause between two.
-#ifndef TASKWATCH_CLIENT_CALL_CONTROL_H_
-#define TASKWATCH_CLIENT_CALL_CONTROL_H_
+#ifndef TASKWATCH_CLIENT_INTERNAL_CALL_CONTROL_H_
+#define TASKWATCH_CLIENT_INTERNAL_CALL_CONTROL_H_
 
 #include <grpcpp/alarm.h>
 #include <grpcpp/client_context.h>
@@ -73,4 +73,4 @@ class SilenceAlarm {
 
 }  // namespace taskwatch::client
 
-#endif  // TASKWATCH_CLIENT_CALL_CONTROL_H_
+#endif  // TASKWATCH_CLIENT_INTERNAL_CALL_CONTROL_H_

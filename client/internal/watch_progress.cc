@@ -1,4 +1,4 @@
-#include "client/watch_progress.h"
+#include "client/internal/watch_progress.h"
 
 #include <cstdint>
 #include <tuple>

@@ -1,4 +1,4 @@
-#include "client/watch_run.h"
+#include "client/internal/watch_run.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "taskwatch/client/rpc_status.h"
 
-#include "client/rpc_status.h"
 #include "tests/client/errors.h"
 #include "tests/client/tasks.h"
 

@@ -1,6 +1,6 @@
 // Whether and when to call again after a call has failed.
-#ifndef TASKWATCH_CLIENT_RESUME_POLICY_H_
-#define TASKWATCH_CLIENT_RESUME_POLICY_H_
+#ifndef TASKWATCH_CLIENT_INTERNAL_RESUME_POLICY_H_
+#define TASKWATCH_CLIENT_INTERNAL_RESUME_POLICY_H_
 
 #include <cstdint>
 #include <optional>
@@ -54,4 +54,4 @@ class ResumePolicy {
 
 }  // namespace taskwatch::client
 
-#endif  // TASKWATCH_CLIENT_RESUME_POLICY_H_
+#endif  // TASKWATCH_CLIENT_INTERNAL_RESUME_POLICY_H_

@@ -1,8 +1,8 @@
-#include "client/resume_policy.h"
+#include "client/internal/resume_policy.h"
 
 #include <algorithm>
 
-#include "client/rpc_status.h"
+#include "taskwatch/client/rpc_status.h"
 
 namespace taskwatch::client {
 

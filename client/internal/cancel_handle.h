@@ -1,6 +1,6 @@
 // Cancels calls from any thread.
-#ifndef TASKWATCH_CLIENT_CANCEL_HANDLE_H_
-#define TASKWATCH_CLIENT_CANCEL_HANDLE_H_
+#ifndef TASKWATCH_CLIENT_INTERNAL_CANCEL_HANDLE_H_
+#define TASKWATCH_CLIENT_INTERNAL_CANCEL_HANDLE_H_
 
 #include <cstdint>
 #include <functional>
@@ -61,4 +61,4 @@ class CancelHandle::Registration {
 
 }  // namespace taskwatch::client
 
-#endif  // TASKWATCH_CLIENT_CANCEL_HANDLE_H_
+#endif  // TASKWATCH_CLIENT_INTERNAL_CANCEL_HANDLE_H_

@@ -1,10 +1,11 @@
-#include "client/resume_policy.h"
+#include "client/internal/resume_policy.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "client/rpc_status.h"
+#include "taskwatch/client/rpc_status.h"
+
 #include "tests/client/errors.h"
 
 namespace taskwatch::client {

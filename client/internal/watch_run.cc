@@ -1,10 +1,10 @@
-#include "client/watch_run.h"
+#include "client/internal/watch_run.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 
-#include "client/proto_time.h"
+#include "client/internal/proto_time.h"
 
 namespace taskwatch::client {
 namespace {

@@ -1,6 +1,6 @@
 // What a watcher has been told of one task, across all the streams and servers that it took.
-#ifndef TASKWATCH_CLIENT_WATCH_PROGRESS_H_
-#define TASKWATCH_CLIENT_WATCH_PROGRESS_H_
+#ifndef TASKWATCH_CLIENT_INTERNAL_WATCH_PROGRESS_H_
+#define TASKWATCH_CLIENT_INTERNAL_WATCH_PROGRESS_H_
 
 #include <optional>
 #include <string>
@@ -60,4 +60,4 @@ class WatchProgress {
 
 }  // namespace taskwatch::client
 
-#endif  // TASKWATCH_CLIENT_WATCH_PROGRESS_H_
+#endif  // TASKWATCH_CLIENT_INTERNAL_WATCH_PROGRESS_H_

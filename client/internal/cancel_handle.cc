@@ -1,4 +1,4 @@
-#include "client/cancel_handle.h"
+#include "client/internal/cancel_handle.h"
 
 namespace taskwatch::client {
 

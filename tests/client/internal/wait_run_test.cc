@@ -1,8 +1,9 @@
-#include "client/wait_run.h"
+#include "client/internal/wait_run.h"
 
 #include <gtest/gtest.h>
 
-#include "client/rpc_status.h"
+#include "taskwatch/client/rpc_status.h"
+
 #include "tests/client/errors.h"
 #include "tests/client/tasks.h"
 

@@ -1,6 +1,6 @@
 // One wait from its first WaitTask call to its end, without the calls.
-#ifndef TASKWATCH_CLIENT_WAIT_RUN_H_
-#define TASKWATCH_CLIENT_WAIT_RUN_H_
+#ifndef TASKWATCH_CLIENT_INTERNAL_WAIT_RUN_H_
+#define TASKWATCH_CLIENT_INTERNAL_WAIT_RUN_H_
 
 #include <optional>
 #include <string>
@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "taskwatch/v1/task_service.pb.h"
 
-#include "client/resume_policy.h"
+#include "client/internal/resume_policy.h"
 
 namespace taskwatch::client {
 
@@ -44,4 +44,4 @@ class WaitRun {
 
 }  // namespace taskwatch::client
 
-#endif  // TASKWATCH_CLIENT_WAIT_RUN_H_
+#endif  // TASKWATCH_CLIENT_INTERNAL_WAIT_RUN_H_

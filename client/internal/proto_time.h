@@ -1,6 +1,6 @@
 // Times and durations between Abseil and protobuf.
-#ifndef TASKWATCH_CLIENT_PROTO_TIME_H_
-#define TASKWATCH_CLIENT_PROTO_TIME_H_
+#ifndef TASKWATCH_CLIENT_INTERNAL_PROTO_TIME_H_
+#define TASKWATCH_CLIENT_INTERNAL_PROTO_TIME_H_
 
 #include "absl/time/time.h"
 #include "google/protobuf/duration.pb.h"
@@ -15,4 +15,4 @@ google::protobuf::Duration ToProto(absl::Duration duration);
 
 }  // namespace taskwatch::client
 
-#endif  // TASKWATCH_CLIENT_PROTO_TIME_H_
+#endif  // TASKWATCH_CLIENT_INTERNAL_PROTO_TIME_H_
