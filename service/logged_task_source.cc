@@ -20,13 +20,11 @@ bool IsAboutTheTaskId(ErrorReason reason) {
 }  // namespace
 
 void LoggedTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
-  source_->Fetch(
-      task_id, options,
-      [this, alive = std::weak_ptr<bool>(alive_), done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
-        if (alive.expired()) return;
-        Notice(result.status());
-        done(std::move(result));
-      });
+  source_->Fetch(task_id, options,
+                 lifetime_.Guard([this, done = std::move(done)](absl::StatusOr<TaskInfo> result) mutable {
+                   Notice(result.status());
+                   done(std::move(result));
+                 }));
 }
 
 void LoggedTaskSource::Notice(const absl::Status& status) {

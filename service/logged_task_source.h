@@ -3,10 +3,10 @@
 #define TASKWATCH_SERVICE_LOGGED_TASK_SOURCE_H_
 
 #include <cstdint>
-#include <memory>
 
 #include "absl/strings/string_view.h"
 
+#include "service/runtime/lifetime.h"
 #include "service/task/task_error.h"
 #include "service/task/task_source.h"
 
@@ -30,7 +30,7 @@ class LoggedTaskSource final : public TaskSource {
   TaskSource* const source_;
   ErrorReason failing_ = ErrorReason::kNone;
   uint64_t failures_ = 0;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  const Lifetime lifetime_;
 };
 
 }  // namespace taskwatch
