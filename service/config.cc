@@ -52,7 +52,9 @@ ABSL_FLAG(absl::Duration, max_poll_interval, absl::Minutes(5), "the longest time
 ABSL_FLAG(absl::Duration, upstream_error_budget, absl::Minutes(2),
           "how long DingTalk may fail, in ways that can pass, before a task's watches end with its error");
 ABSL_FLAG(absl::Duration, heartbeat_interval, absl::Seconds(20),
-          "the longest silence of a stream whose caller does not say; 5s to 60s");
+          "the longest silence of a stream whose caller does not say; from --min_heartbeat_interval to 60s");
+ABSL_FLAG(absl::Duration, min_heartbeat_interval, absl::Seconds(5),
+          "the shortest silence after which a caller can ask for heartbeats");
 ABSL_FLAG(absl::Duration, max_stream_age, absl::Minutes(10), "after about this time a stream's caller must come again");
 ABSL_FLAG(size_t, max_watchers, 100'000, "streams and waits at a time");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(10), "how long calls may take to end after SIGTERM");
@@ -219,6 +221,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.max_poll_interval = absl::GetFlag(FLAGS_max_poll_interval);
   config.upstream_error_budget = absl::GetFlag(FLAGS_upstream_error_budget);
   config.heartbeat_interval = absl::GetFlag(FLAGS_heartbeat_interval);
+  config.min_heartbeat_interval = absl::GetFlag(FLAGS_min_heartbeat_interval);
   config.max_stream_age = absl::GetFlag(FLAGS_max_stream_age);
   config.max_watchers = absl::GetFlag(FLAGS_max_watchers);
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
@@ -260,8 +263,12 @@ absl::StatusOr<Config> ConfigFromFlags() {
           ? Wrong("min_poll_interval", "must not be longer than --max_poll_interval")
           : absl::OkStatus(),
       ValidatePositive("upstream_error_budget", config.upstream_error_budget),
-      config.heartbeat_interval < absl::Seconds(5) || config.heartbeat_interval > absl::Seconds(60)
-          ? Wrong("heartbeat_interval", "must be from 5s to 60s")
+      ValidatePositive("min_heartbeat_interval", config.min_heartbeat_interval),
+      config.min_heartbeat_interval > absl::Seconds(60) ? Wrong("min_heartbeat_interval", "must not be longer than 60s")
+                                                        : absl::OkStatus(),
+      config.heartbeat_interval < config.min_heartbeat_interval || config.heartbeat_interval > absl::Seconds(60)
+          ? Wrong("heartbeat_interval", absl::StrCat("must be from --min_heartbeat_interval (",
+                                                     absl::FormatDuration(config.min_heartbeat_interval), ") to 60s"))
           : absl::OkStatus(),
       ValidatePositive("max_stream_age", config.max_stream_age),
       config.max_watchers == 0 ? Wrong("max_watchers", "must be at least 1") : absl::OkStatus(),

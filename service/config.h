@@ -38,6 +38,8 @@ struct Config {
   absl::Duration max_poll_interval;
   absl::Duration upstream_error_budget;
   absl::Duration heartbeat_interval;
+  // What callers can ask for; the proto promises them 5 s.
+  absl::Duration min_heartbeat_interval = absl::Seconds(5);
   absl::Duration max_stream_age;
   // The longest that one message to a watcher may take. No flag: who does not read for so long never will.
   absl::Duration stall_timeout = absl::Seconds(30);

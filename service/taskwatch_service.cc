@@ -80,6 +80,7 @@ CallOptions ServiceOptions(const Config& config) {
   CallOptions options;
   options.default_max_staleness = config.default_max_staleness;
   options.default_heartbeat_interval = config.heartbeat_interval;
+  options.min_heartbeat_interval = config.min_heartbeat_interval;
   options.max_stream_age = config.max_stream_age;
   options.stall_timeout = config.stall_timeout;
   return options;

@@ -25,6 +25,9 @@ struct CallOptions {
   absl::Duration default_max_staleness = absl::Seconds(1);
   // For watches without `heartbeat_interval`.
   absl::Duration default_heartbeat_interval = absl::Seconds(20);
+  // What a watch's `heartbeat_interval` is clamped to: often enough for every proxy, seldom enough to cost nothing.
+  absl::Duration min_heartbeat_interval = absl::Seconds(5);
+  absl::Duration max_heartbeat_interval = absl::Seconds(60);
   absl::Duration max_stream_age = absl::Minutes(10);
   // The longest that one message to a watcher may take before its stream is broken off.
   absl::Duration stall_timeout = absl::Seconds(30);

@@ -11,10 +11,6 @@ namespace {
 
 using Stream = StreamCall<v1::WatchTaskRequest, v1::WatchTaskResponse>;
 
-// Heartbeats can be asked for within these bounds: often enough for every proxy, seldom enough to cost nothing.
-constexpr absl::Duration kMinHeartbeatInterval = absl::Seconds(5);
-constexpr absl::Duration kMaxHeartbeatInterval = absl::Seconds(60);
-
 }  // namespace
 
 void WatchCall::Request(Completion* arrived) {
@@ -46,7 +42,8 @@ absl::StatusOr<WatchSession::Options> WatchCall::ReadRequest() const {
   if (request().has_heartbeat_interval()) {
     const absl::StatusOr<absl::Duration> interval = ReadDuration(request().heartbeat_interval(), "heartbeat_interval");
     if (!interval.ok()) return interval.status();
-    options.heartbeat_interval = std::clamp(*interval, kMinHeartbeatInterval, kMaxHeartbeatInterval);
+    options.heartbeat_interval =
+        std::clamp(*interval, environment_.options.min_heartbeat_interval, environment_.options.max_heartbeat_interval);
   }
   if (request().has_poll_interval()) {
     const absl::StatusOr<absl::Duration> interval = ReadDuration(request().poll_interval(), "poll_interval");
