@@ -10,18 +10,20 @@ import contextlib
 import json
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../interop"))
+import servers
+
 NGINX = """
 daemon off;
 {user}
 pid {dir}/nginx.pid;
-error_log {dir}/error.log;
+error_log stderr notice;
 worker_processes 1;
 pcre_jit on;
 events {{ worker_connections 4096; }}
@@ -51,25 +53,16 @@ http {{
 QUIET = ("--min_poll_interval=10m", "--max_poll_interval=10m", "--max_stream_age=1h")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+# The longest that one run of a client may take, in seconds.
+LONGEST_RUN = 600
 
 
-class Server:
+class Server(servers.Program):
     """A server process that says `listening on HOST:PORT` on stderr."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        self.said = []
-        for line in self.process.stderr:
-            self.said.append(line)
-            found = re.search(r"listening on ([0-9.]+:[0-9]+)", line)
-            if found:
-                self.address = found.group(1)
-                return
-        raise RuntimeError(f"{command[0]} did not start: {''.join(self.said)}")
+        super().__init__(command, echo=False)
+        self.address = self.await_line("stderr", r"listening on ([0-9.]+:[0-9]+)")[1]
 
     def cpu_seconds(self):
         # In nanoseconds, by thread; /proc/PID/stat counts in ticks of 10 ms. None of the measured servers ends a thread.
@@ -84,10 +77,8 @@ class Server:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
 
     def stop(self):
-        self.process.terminate()
-        self.process.stderr.read()
-        self.process.stderr.close()
-        self.process.wait()
+        self.terminate()
+        self.wait()
 
 
 @contextlib.contextmanager
@@ -103,8 +94,9 @@ class Bench:
     def __init__(self, options, directory):
         self.o = options
         self.dir = directory
-        self.port = free_port()
-        self.upstream = f"http://127.0.0.1:{self.port}"
+        # nginx cannot pick a free one.
+        self.port = servers.HeldPort()
+        self.upstream = f"http://{self.port.address}"
         self.token = os.path.join(directory, "token")
         with open(self.token, "w") as token:
             token.write("benchmark-token\n")
@@ -116,14 +108,10 @@ class Bench:
         config = os.path.join(self.dir, "nginx.conf")
         with open(config, "w") as file:
             # Started by root it would give its folders to a user that a sandbox may not know.
-            file.write(NGINX.format(dir=self.dir, port=self.port, user="user root;" if os.geteuid() == 0 else ""))
-        nginx = subprocess.Popen([self.o.nginx, "-e", os.path.join(self.dir, "error.log"), "-c", config])
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return nginx
-            if nginx.poll() is not None:
-                raise RuntimeError("nginx did not start; see above")
+            file.write(NGINX.format(dir=self.dir, port=self.port.port, user="user root;" if os.geteuid() == 0 else ""))
+        nginx = servers.Program([self.o.nginx, "-e", "stderr", "-c", config], echo=False)
+        nginx.await_line("stderr", servers.NGINX_READY)
+        return nginx
 
     def taskwatchd(self, *flags, listen="127.0.0.1:0"):
         return [self.o.taskwatchd, f"--listen={listen}", f"--dingtalk_base_url={self.upstream}",
@@ -137,17 +125,17 @@ class Bench:
 
     def node_peer(self):
         return ["env", f"NODE_PATH={os.path.abspath(self.o.node_modules)}", "node", self.o.node_peer, self.o.proto_dir,
-                self.o.google_proto_dir, f"127.0.0.1:{self.port}"]
+                self.o.google_proto_dir, self.port.address]
 
     def client(self, *arguments):
-        done = subprocess.run([self.o.load_client, *arguments], stdout=subprocess.PIPE, text=True)
+        done = subprocess.run([self.o.load_client, *arguments], stdout=subprocess.PIPE, text=True, timeout=LONGEST_RUN)
         if done.returncode != 0:
             raise RuntimeError(f"load_client {' '.join(arguments)} failed: no figure")
         return json.loads(done.stdout.splitlines()[-1])
 
     def floor(self, calls, concurrency):
         done = subprocess.run([self.o.curl_floor, f"--url={self.upstream}", f"--calls={calls}",
-                               f"--concurrency={concurrency}"], stdout=subprocess.PIPE, text=True)
+                               f"--concurrency={concurrency}"], stdout=subprocess.PIPE, text=True, timeout=LONGEST_RUN)
         if done.returncode != 0:
             raise RuntimeError("curl_floor failed: no figure")
         return json.loads(done.stdout)
@@ -244,7 +232,7 @@ class Bench:
             cpu_before, start = server.cpu_seconds(), time.monotonic()
             time.sleep(idle_seconds)
             idle = (server.cpu_seconds() - cpu_before) / (time.monotonic() - start)
-            client.communicate()
+            client.communicate(timeout=LONGEST_RUN)
             if client.returncode != 0:
                 raise RuntimeError("a stream failed: no figure")
             return kib, idle
@@ -315,12 +303,14 @@ class Bench:
 
     def start_up(self):
         def first(command_for):
-            listen = f"127.0.0.1:{free_port()}"
-            return self.client(f"--server={listen}", "--mode=first", "--task=done", "--",
-                               *command_for(listen))["first_answer_ms"]
+            return self.client(f"--server={port.address}", "--mode=first", "--task=done", "--",
+                               *command_for(port.address))["first_answer_ms"]
 
+        # The client has to know where before there is a server.
+        port = servers.HeldPort()
         ours, null = self.rounds(lambda: first(lambda listen: self.taskwatchd(listen=listen)),
                                  lambda: first(lambda listen: self.null_server(listen)))
+        port.close()
         self.report("first answer after exec (baseline: null server)", ours, null, 150, 50, "ms", combine=lambda a, b: a)
 
         def rss(command):

@@ -10,7 +10,9 @@ import unittest
 
 import grpc
 
-from processes import ENDLESS, ROOT, ProcessTest, kill
+import servers
+
+from processes import CLIENT, ENDLESS, ROOT, ProcessTest
 
 
 class CliTest(ProcessTest):
@@ -38,7 +40,7 @@ class CliTest(ProcessTest):
             self.add_task(task_id, **ENDLESS)
         client = self.start_client("watch", "a", "b", "c", "--output=json")
         # Were anything buffered, these lines would not come before the end, and that never comes.
-        told = [json.loads(client.stdout.readline()) for _ in range(9)]
+        told = [json.loads(client.next_line()) for _ in range(9)]
         self.assertEqual({state["taskId"] for state in told}, set("abc"))
         self.assertEqual({state["done"] for state in told}, {False})
 
@@ -70,10 +72,10 @@ class CliTest(ProcessTest):
         service = self.start_service()
         self.add_task("t1", **ENDLESS)
         client = self.start_client("watch", "t1", "--deadline=4s")
-        client.stdout.readline()
-        kill(service)
-        _, err = client.communicate()
-        self.assertEqual(client.returncode, 3)
+        client.next_line()
+        service.kill()
+        code, _, err = client.result()
+        self.assertEqual(code, 3)
         self.assertRegex(err, f"gave up after 4s: .*{self.server}.*is Taskwatch running")
         self.assertIn("to go on: taskwatch watch t1", err)
 
@@ -84,7 +86,7 @@ class CliTest(ProcessTest):
             self.assertIn(f"nothing listens on {self.server}; is Taskwatch running, and is the port right?", err)
 
     def test_an_http1_server_is_named(self):
-        code, _, err = self.run_client("get", "t1", server=self.upstream.removeprefix("http://"))
+        code, _, err = self.run_client("get", "t1", server=self.standin.url.removeprefix("http://"))
         self.assertEqual(code, 3)
         self.assertIn("HTTP/1", err)
 
@@ -115,7 +117,7 @@ class CliTest(ProcessTest):
         cert, key = (os.path.join(self.folder, name) for name in ("cert.pem", "key.pem"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-                       check=True, capture_output=True)
+                       check=True, capture_output=True, timeout=servers.PATIENCE)
         with open(cert, "rb") as cert_file, open(key, "rb") as key_file:
             credentials = grpc.ssl_server_credentials([(key_file.read(), cert_file.read())])
         server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=1))
@@ -139,16 +141,15 @@ class CliTest(ProcessTest):
         self.start_service()
         self.add_task("t1", **ENDLESS)
         client = self.start_client("watch", "t1")
-        client.stdout.readline()
-        client.send_signal(signal.SIGINT)
+        client.next_line()
+        client.process.send_signal(signal.SIGINT)
         self.assertEqual(client.wait(), 130)
 
     def test_the_example_watches_a_task_to_its_end(self):
         self.start_service()
         self.add_task("t1", waiting_ms=0, running_ms=0, items=2)
         example = [os.path.join(ROOT, "client/examples/watch_task"), self.server, "t1"]
-        self.assertEqual(subprocess.run(example, check=True, capture_output=True, text=True).stdout,
-                         "TASK_STATE_SUCCEEDED 2/2\n")
+        self.assertEqual(servers.Program(example).result(), (0, "TASK_STATE_SUCCEEDED 2/2\n", ""))
 
 
 class CompletionTest(unittest.TestCase):
@@ -156,9 +157,9 @@ class CompletionTest(unittest.TestCase):
         """What is offered for the last of the words."""
         script = ('source client/completion/taskwatch.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _taskwatch; '
                   'printf "%s\\n" "${COMPREPLY[@]}"')
-        result = subprocess.run(["bash", "-c", script, "bash", *words], check=True, capture_output=True, text=True)
-        self.assertEqual(result.stderr, "")
-        return result.stdout.split()
+        code, out, err = servers.Program(["bash", "-c", script, "bash", *words], echo=False).result()
+        self.assertEqual((code, err), (0, ""))
+        return out.split()
 
     def test_offers_the_commands(self):
         self.assertEqual(self.complete("taskwatch", ""), ["get", "watch", "wait", "health"])
@@ -169,8 +170,7 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.complete("taskwatch", "watch", ""), [])
 
     def test_offers_every_flag_of_the_help(self):
-        text = subprocess.run([os.path.join(ROOT, "client/taskwatch"), "--help"], check=True, capture_output=True,
-                              text=True).stdout
+        _, text, _ = servers.Program([CLIENT, "--help"], echo=False).result()
         flags = re.findall(r"^  (--\w+)", text, re.MULTILINE)
         self.assertGreater(len(flags), 5)
         self.assertEqual(sorted(flag.rstrip("=") for flag in self.complete("taskwatch", "watch", "--")), sorted(flags))

@@ -1,12 +1,12 @@
 """What a person sees: `watch` on a real terminal, read from tmux's screen."""
 
-import itertools
 import os
 import re
 import shlex
 import subprocess
-import time
 import unittest
+
+import servers
 
 from processes import CLIENT, ENDLESS, ProcessTest
 
@@ -24,7 +24,8 @@ class TerminalTest(ProcessTest):
 
     def tmux(self, *arguments):
         result = subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *arguments], check=True, text=True,
-                                capture_output=True, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TERM": "xterm-256color"})
+                                timeout=servers.PATIENCE, capture_output=True,
+                                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TERM": "xterm-256color"})
         return result.stdout
 
     def watch_on_screen(self, columns, rows, environment="", before="true"):
@@ -37,12 +38,18 @@ class TerminalTest(ProcessTest):
         return self.tmux("capture-pane", "-p", *options).rstrip("\n").split("\n")
 
     def await_screen(self, accepts):
-        """Reads the screen until it is as wanted. The test runner's timeout ends a wait for what never comes."""
-        for _ in itertools.count():
-            rows = self.screen()
-            if accepts(rows):
-                return rows
-            time.sleep(0.05)
+        """Reads the screen until it is as wanted."""
+        rows = []
+
+        def looks_right():
+            rows[:] = self.screen()
+            return accepts(rows)
+
+        try:
+            servers.await_that(looks_right, "another screen")
+        except servers.Impatience as impatience:
+            raise AssertionError("the screen shows:\n{}".format("\n".join(rows))) from impatience
+        return rows
 
     def is_in_order(self, rows):
         """Each task has one line, in order, and there is nothing else."""
@@ -51,13 +58,17 @@ class TerminalTest(ProcessTest):
 
     def test_lines_neither_wrap_nor_pile_up_on_60_columns(self):
         self.watch_on_screen(60, 12)
+        self.await_screen(lambda rows: any("running" in row for row in rows))
         seen = set()
-        # Enough redraws for all that can go wrong with one.
-        while len(seen) < 5:
-            rows = self.await_screen(lambda rows: any("running" in row for row in rows))
+
+        def another(rows):
             self.assertTrue(self.is_in_order(rows), rows)
             self.assertLessEqual(max(map(len, rows)), 59)
             seen.add(tuple(rows))
+            # Enough redraws for all that can go wrong with one.
+            return len(seen) == 5
+
+        self.await_screen(another)
 
     def test_survives_resizing(self):
         # Below other lines, which are to stay: a screen that becomes narrower breaks the block into more rows.

@@ -1,7 +1,6 @@
 """What an example in client/examples prints while it watches a task, and what it ends with. EXAMPLE is its command."""
 
 import os
-import subprocess
 import unittest
 
 import servers
@@ -11,26 +10,20 @@ PARTIALLY_FAILED, ALL_FAILED, FAILED = 2, 3, 4
 
 class WatchTaskTest(unittest.TestCase):
     def setUp(self):
-        self.standin, self.taskwatchd = servers.start_servers(self)
+        # An address that outlives a restart of the service.
+        port = servers.HeldPort()
+        self.addCleanup(port.close)
+        self.standin, self.taskwatchd = servers.start_servers(self, listen=port.address)
 
     def start_example(self, *arguments):
-        example = subprocess.Popen(
-            [*os.environ["EXAMPLE"].split(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.addCleanup(self.end, example)
+        example = servers.Program([*os.environ["EXAMPLE"].split(), *arguments])
+        self.addCleanup(example.kill)
         return example
-
-    @staticmethod
-    def end(example):
-        if example.poll() is None:
-            example.kill()
-        example.communicate()
 
     def run_example(self, *arguments):
         """Returns its exit code and the lines of its stdout and stderr."""
-        example = self.start_example(*arguments)
-        out, err = example.communicate()
-        return example.returncode, out.splitlines(), err.splitlines()
+        code, out, err = self.start_example(*arguments).result()
+        return code, out.splitlines(), err.splitlines()
 
     def watch(self, task_id):
         return self.start_example(self.taskwatchd.target, task_id)
@@ -38,17 +31,14 @@ class WatchTaskTest(unittest.TestCase):
     def test_prints_each_state_in_order_and_ends_with_0_when_the_task_succeeded(self):
         self.standin.set_task("t", "waiting")
         example = self.watch("t")
-        lines = [example.stdout.readline()]
+        example.next_line()
         self.standin.set_task("t", "running")
-        lines.append(example.stdout.readline())
+        example.next_line()
         self.standin.set_task("t", 1)
-        rest, _ = example.communicate()
+        code, out, _ = example.result()
 
-        self.assertEqual(
-            "".join(lines) + rest,
-            "TASK_STATE_WAITING 0/4\nTASK_STATE_RUNNING 0/4\nTASK_STATE_SUCCEEDED 4/4\n",
-        )
-        self.assertEqual(example.returncode, 0)
+        self.assertEqual(out, "TASK_STATE_WAITING 0/4\nTASK_STATE_RUNNING 0/4\nTASK_STATE_SUCCEEDED 4/4\n")
+        self.assertEqual(code, 0)
 
     def test_ends_with_1_when_a_task_failed_even_in_part(self):
         outcomes = {
@@ -77,17 +67,16 @@ class WatchTaskTest(unittest.TestCase):
     def test_goes_on_where_it_was_when_the_service_has_restarted(self):
         self.standin.set_task("t", "running")
         example = self.watch("t")
-        first = example.stdout.readline()
+        example.next_line()
         self.assertEqual(self.taskwatchd.restart(), 0)
         # The second answer comes after the first was told: were it told twice, it would be printed twice.
         before = self.standin.call_count()
-        while self.standin.call_count() < before + 2:
-            pass
+        servers.await_that(lambda: self.standin.call_count() >= before + 2, "two more calls to DingTalk")
         self.standin.set_task("t", 1)
-        rest, _ = example.communicate()
+        code, out, _ = example.result()
 
-        self.assertEqual(first + rest, "TASK_STATE_RUNNING 0/4\nTASK_STATE_SUCCEEDED 4/4\n")
-        self.assertEqual(example.returncode, 0)
+        self.assertEqual(out, "TASK_STATE_RUNNING 0/4\nTASK_STATE_SUCCEEDED 4/4\n")
+        self.assertEqual(code, 0)
 
 
 if __name__ == "__main__":
