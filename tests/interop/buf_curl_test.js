@@ -6,6 +6,7 @@ const { execFile } = require('node:child_process');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 
+const { within } = require('./server_process.js');
 const { decodeDetails } = require('./taskwatch_client.js');
 const { startServers, temporaryFolder } = require('./taskwatchd.js');
 
@@ -19,12 +20,13 @@ const kNotFound = 5 << 3;
 async function bufCurl(t, url, args) {
   const env = { ...process.env, HOME: temporaryFolder(t) };
   const command = ['curl', '--http2-prior-knowledge', '--protocol', 'grpc', ...args, `http://${url}`];
-  return new Promise((resolve, reject) => {
+  const run = new Promise((resolve, reject) => {
     execFile(kBuf, command, { env }, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== 'number') reject(error);
       else resolve({ exitCode: error?.code ?? 0, stdout, stderr });
     });
   });
+  return within(run, `buf ${command.join(' ')}`);
 }
 
 // The messages of an output: JSON objects one after the other, each ending with a brace at the start of a line.

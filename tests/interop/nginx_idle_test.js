@@ -2,8 +2,9 @@
 'use strict';
 
 const { test } = require('node:test');
+const { setTimeout } = require('node:timers/promises');
 
-const { idleFor, startNginx } = require('./nginx.js');
+const { idleWhile, startNginx } = require('./nginx.js');
 const { startServers } = require('./taskwatchd.js');
 
 test('a stream idle for three minutes stays up behind nginx', async (t) => {
@@ -14,5 +15,5 @@ test('a stream idle for three minutes stays up behind nginx', async (t) => {
   const client = await startNginx(t, target);
   await standin.setTask('t', 'waiting');
 
-  await idleFor(3 * 60_000, client.watchTask({ task_id: 't' }), standin, 't');
+  await idleWhile(() => setTimeout(3 * 60_000), client.watchTask({ task_id: 't' }), standin, 't');
 });

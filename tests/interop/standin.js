@@ -6,7 +6,7 @@ const http = require('node:http');
 const https = require('node:https');
 const { json } = require('node:stream/consumers');
 
-const { ServerProcess } = require('./server_process.js');
+const { ServerProcess, within } = require('./server_process.js');
 
 // A running stand-in. `flags` are added to the command line.
 class Standin {
@@ -36,8 +36,11 @@ class Standin {
     const { request } = this.url.protocol === 'https:' ? https : http;
     const call = request(new URL(`/control/${path}`, this.url), { method, agent: false, rejectUnauthorized: false });
     call.end(body === undefined ? '' : JSON.stringify(body));
-    const [response] = await once(call, 'response');
-    const answer = await json(response);
+    const read = async () => {
+      const [response] = await once(call, 'response');
+      return [response, await json(response)];
+    };
+    const [response, answer] = await within(read(), `the stand-in's answer to ${method} ${path}`);
     if (response.statusCode !== 200) throw new Error(`${method} ${path}: ${answer.error}`);
     return answer;
   }

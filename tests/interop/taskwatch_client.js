@@ -4,6 +4,8 @@
 const grpc = require('@grpc/grpc-js');
 const protoLoader = require('@grpc/proto-loader');
 
+const { within } = require('./server_process.js');
+
 const kLoaderOptions = { keepCase: true, longs: Number, enums: String, oneofs: true, objects: true };
 
 // The folder below which `import "${name}"` is found, of the file in the environment variable.
@@ -64,13 +66,15 @@ class MessageStream {
   #messages = [];
   #wake = () => {};
   #done = false;
+  #end;
 
-  constructor(call) {
+  // `name` is for people.
+  constructor(call, name) {
     this.call = call;
+    this.name = name;
     // Whether response headers have come.
     this.sawHeaders = false;
-    // How the stream has ended.
-    this.end = Promise.all([
+    this.#end = Promise.all([
       new Promise((resolve) => call.on('status', resolve)),
       new Promise((resolve) => call.on('end', resolve)),
     ]).then(([status]) => {
@@ -78,6 +82,7 @@ class MessageStream {
       this.#wake();
       return readEnd(status);
     });
+    this.#end.catch(() => {});
     call.on('metadata', () => (this.sawHeaders = true));
     // The status says the same.
     call.on('error', () => {});
@@ -87,11 +92,16 @@ class MessageStream {
     });
   }
 
+  // How the stream has ended, once it has.
+  get end() {
+    return within(this.#end, `the end of ${this.name}`);
+  }
+
   // The next message; undefined when there are no more.
   async next() {
     while (this.#messages.length === 0) {
       if (this.#done) return undefined;
-      await new Promise((resolve) => (this.#wake = resolve));
+      await within(new Promise((resolve) => (this.#wake = resolve)), `the next message of ${this.name}`);
     }
     return this.#messages.shift();
   }
@@ -131,7 +141,7 @@ class TaskwatchClient {
   }
 
   watchTask(request, options = {}) {
-    return new MessageStream(this.tasks.WatchTask(request, options));
+    return new MessageStream(this.tasks.WatchTask(request, options), `WatchTask ${JSON.stringify(request)}`);
   }
 
   async checkHealth(service = '') {
@@ -139,7 +149,7 @@ class TaskwatchClient {
   }
 
   watchHealth(service = '') {
-    return new MessageStream(this.health.Watch({ service }));
+    return new MessageStream(this.health.Watch({ service }), `the health of "${service}"`);
   }
 
   close() {
@@ -148,13 +158,14 @@ class TaskwatchClient {
   }
 
   #unary(stub, method, request, options = {}) {
-    return new Promise((resolve, reject) => {
+    const answer = new Promise((resolve, reject) => {
       const call = stub[method](request, options, (error, response) => {
         if (error === null) resolve(response);
         else reject(new CallError(readEnd(error)));
       });
       options.signal?.addEventListener('abort', () => call.cancel());
     });
+    return within(answer, `the answer to ${method} ${JSON.stringify(request)}`);
   }
 }
 

@@ -6,16 +6,18 @@ const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 
+const { kPatience } = require('./server_process.js');
 const { startStandin, startTaskwatchd, temporaryFolder } = require('./taskwatchd.js');
 
 // A stand-in that shows a certificate for `names`, which vouches for itself.
 async function startTlsStandin(t, names) {
   const folder = temporaryFolder(t);
   const [certificate, key] = ['certificate.pem', 'key.pem'].map((name) => path.join(folder, name));
-  execFileSync('openssl', [
+  const args = [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
     ...['-subj', '/CN=stand-in', '-addext', `subjectAltName=${names}`, '-out', certificate, '-keyout', key],
-  ]);
+  ];
+  execFileSync('openssl', args, { timeout: kPatience });
   const standin = await startStandin(t, [`--tls_cert_file=${certificate}`, `--tls_key_file=${key}`]);
   return { standin, certificate };
 }
