@@ -2,8 +2,9 @@
 //
 // Exits with 0 if the task succeeded, 1 if it failed, all or in part, 2 if called wrongly and 3 on a permanent error.
 //
-// With Debian's golang-go, golang-google-grpc-dev, golang-google-genproto-dev, protoc-gen-go, protoc-gen-go-grpc and
-// golang-github-gogo-googleapis-dev (which has google/rpc/*.proto), in the root of the repository:
+// With Debian's golang-go, golang-google-grpc-dev, golang-google-genproto-dev, golang-github-golang-protobuf-1-5-dev,
+// protoc-gen-go, protoc-gen-go-grpc and golang-github-gogo-googleapis-dev (which has google/rpc/*.proto), in the root of
+// the repository:
 //
 //	mkdir -p stubs/src
 //	status=Mgoogle/rpc/status.proto=google.golang.org/genproto/googleapis/rpc/status
