@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace taskwatch {
@@ -39,26 +41,46 @@ constexpr std::array<ReasonRow, 18> kReasons = {{
 
 const ReasonRow& RowOf(ErrorReason reason) { return kReasons[static_cast<size_t>(reason)]; }
 
-// One payload for each detail, named by what it is.
-constexpr absl::string_view kReasonUrl = "taskwatch/reason";
-constexpr absl::string_view kPersistenceUrl = "taskwatch/persistence";
-constexpr absl::string_view kRetryAfterUrl = "taskwatch/retry_after";
-constexpr absl::string_view kNotAskedUrl = "taskwatch/not_asked";
-constexpr absl::string_view kHttpStatusUrl = "taskwatch/http_status";
-constexpr absl::string_view kUpstreamCodeUrl = "taskwatch/upstream_code";
-constexpr absl::string_view kUpstreamRequestIdUrl = "taskwatch/upstream_request_id";
-constexpr absl::string_view kFieldUrl = "taskwatch/field";
+constexpr absl::string_view kPayloadUrl = "taskwatch/error";
 
-std::string Payload(const absl::Status& status, absl::string_view url) {
-  return std::string(status.GetPayload(url).value_or(absl::Cord()));
+// What the payload begins with; the three texts follow, one after the other, the field to the end. Without padding, so
+// that equal details are equal bytes, and so equal statuses.
+struct Header {
+  int64_t retry_after_ms = 0;
+  int32_t http_status = 0;
+  uint32_t upstream_code_size = 0;
+  uint32_t upstream_request_id_size = 0;
+  uint8_t reason = 0;
+  uint8_t persistence = 0;
+  uint8_t has_retry_after = 0;
+  uint8_t not_asked = 0;
+};
+static_assert(std::has_unique_object_representations_v<Header>);
+
+std::string Encode(const ErrorDetails& details) {
+  Header header;
+  if (details.retry_after.has_value()) header.retry_after_ms = absl::ToInt64Milliseconds(*details.retry_after);
+  header.http_status = details.http_status;
+  header.upstream_code_size = static_cast<uint32_t>(details.upstream_code.size());
+  header.upstream_request_id_size = static_cast<uint32_t>(details.upstream_request_id.size());
+  header.reason = static_cast<uint8_t>(details.reason);
+  header.persistence = static_cast<uint8_t>(details.persistence);
+  header.has_retry_after = details.retry_after.has_value() ? 1 : 0;
+  header.not_asked = details.not_asked ? 1 : 0;
+  return absl::StrCat(absl::string_view(reinterpret_cast<const char*>(&header), sizeof(header)), details.upstream_code,
+                      details.upstream_request_id, details.field);
 }
 
-// The enum value stored under `url`, if it is one of `count`.
-template <typename Enum>
-Enum EnumPayload(const absl::Status& status, absl::string_view url, size_t count, Enum fallback) {
-  size_t value = 0;
-  if (!absl::SimpleAtoi(Payload(status, url), &value) || value >= count) return fallback;
-  return static_cast<Enum>(value);
+// Takes the header from `record`, which is left with the texts; none if Encode has not made it.
+std::optional<Header> TakeHeader(absl::string_view& record) {
+  Header header;
+  if (record.size() < sizeof(header)) return std::nullopt;
+  std::memcpy(&header, record.data(), sizeof(header));
+  record.remove_prefix(sizeof(header));
+  const uint64_t text_size = uint64_t{header.upstream_code_size} + header.upstream_request_id_size;
+  const bool valid = header.reason < kReasons.size() &&
+                     header.persistence <= static_cast<uint8_t>(Persistence::kPaused) && text_size <= record.size();
+  return valid ? std::optional<Header>(header) : std::nullopt;
 }
 
 }  // namespace
@@ -69,35 +91,35 @@ absl::StatusCode CodeOf(ErrorReason reason) { return RowOf(reason).code; }
 
 absl::Status MakeError(const ErrorDetails& details, absl::string_view message) {
   absl::Status status(CodeOf(details.reason), message);
-  status.SetPayload(kReasonUrl, absl::Cord(absl::StrCat(static_cast<int>(details.reason))));
-  status.SetPayload(kPersistenceUrl, absl::Cord(absl::StrCat(static_cast<int>(details.persistence))));
-  if (details.retry_after.has_value()) {
-    status.SetPayload(kRetryAfterUrl, absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(*details.retry_after))));
-  }
-  if (details.not_asked) status.SetPayload(kNotAskedUrl, absl::Cord("1"));
-  if (details.http_status != 0) status.SetPayload(kHttpStatusUrl, absl::Cord(absl::StrCat(details.http_status)));
-  if (!details.upstream_code.empty()) status.SetPayload(kUpstreamCodeUrl, absl::Cord(details.upstream_code));
-  if (!details.upstream_request_id.empty()) {
-    status.SetPayload(kUpstreamRequestIdUrl, absl::Cord(details.upstream_request_id));
-  }
-  if (!details.field.empty()) status.SetPayload(kFieldUrl, absl::Cord(details.field));
+  status.SetPayload(kPayloadUrl, absl::Cord(Encode(details)));
   return status;
 }
 
 ErrorDetails DetailsOf(const absl::Status& status) {
   ErrorDetails details;
-  details.reason = EnumPayload(status, kReasonUrl, kReasons.size(), ErrorReason::kNone);
-  details.persistence = EnumPayload(status, kPersistenceUrl, 3, Persistence::kPermanent);
-  int64_t milliseconds = 0;
-  if (absl::SimpleAtoi(Payload(status, kRetryAfterUrl), &milliseconds)) {
-    details.retry_after = absl::Milliseconds(milliseconds);
-  }
-  details.not_asked = status.GetPayload(kNotAskedUrl).has_value();
-  if (!absl::SimpleAtoi(Payload(status, kHttpStatusUrl), &details.http_status)) details.http_status = 0;
-  details.upstream_code = Payload(status, kUpstreamCodeUrl);
-  details.upstream_request_id = Payload(status, kUpstreamRequestIdUrl);
-  details.field = Payload(status, kFieldUrl);
+  auto payload = status.GetPayload(kPayloadUrl);
+  if (!payload.has_value()) return details;
+  absl::string_view texts = payload->Flatten();
+  const std::optional<Header> header = TakeHeader(texts);
+  if (!header.has_value()) return details;
+  details.reason = static_cast<ErrorReason>(header->reason);
+  details.persistence = static_cast<Persistence>(header->persistence);
+  if (header->has_retry_after != 0) details.retry_after = absl::Milliseconds(header->retry_after_ms);
+  details.not_asked = header->not_asked != 0;
+  details.http_status = header->http_status;
+  details.upstream_code = std::string(texts.substr(0, header->upstream_code_size));
+  texts.remove_prefix(header->upstream_code_size);
+  details.upstream_request_id = std::string(texts.substr(0, header->upstream_request_id_size));
+  details.field = std::string(texts.substr(header->upstream_request_id_size));
   return details;
+}
+
+ErrorReason ReasonOf(const absl::Status& status) {
+  auto payload = status.GetPayload(kPayloadUrl);
+  if (!payload.has_value()) return ErrorReason::kNone;
+  absl::string_view record = payload->Flatten();
+  const std::optional<Header> header = TakeHeader(record);
+  return header.has_value() ? static_cast<ErrorReason>(header->reason) : ErrorReason::kNone;
 }
 
 }  // namespace taskwatch

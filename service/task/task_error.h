@@ -1,8 +1,15 @@
-// The vocabulary of failure: why a task's state could not be had, carried by absl::Status through every room.
+// Why the state of a task could not be fetched, as details of an absl::Status:
 //
-// A failure is an absl::Status whose payloads hold an ErrorDetails. The rpc room turns it into google.rpc details; the
-// tracker reads from it whether trying again makes sense. Statuses without details are allowed and mean what their code
-// says.
+//   ErrorDetails details;
+//   details.reason = ErrorReason::kUpstreamTimeout;
+//   details.persistence = Persistence::kTransient;
+//   const absl::Status error = MakeError(details, "DingTalk did not answer in time");  // UNAVAILABLE
+//   ...
+//   if (DetailsOf(error).persistence == Persistence::kTransient) TryAgain();
+//
+// `service/rpc` turns the details into google.rpc details for the caller; `service/tracker` decides by them whether to
+// try again. They are one payload of the status, so copies carry them, and statuses with the same code, message and
+// details are equal. A status without details means what its code says.
 #ifndef TASKWATCH_SERVICE_TASK_TASK_ERROR_H_
 #define TASKWATCH_SERVICE_TASK_TASK_ERROR_H_
 
@@ -37,7 +44,7 @@ enum class ErrorReason {
   kStreamRotated,
 };
 
-// What a later attempt can hope for.
+// Whether a later attempt may succeed.
 enum class Persistence {
   // The same call will fail the same way until somebody changes something.
   kPermanent,
@@ -50,15 +57,16 @@ enum class Persistence {
 struct ErrorDetails {
   ErrorReason reason = ErrorReason::kNone;
   Persistence persistence = Persistence::kPermanent;
-  // Not to be tried again sooner.
+  // Trying again sooner is of no use. Carried in whole milliseconds, rounded down.
   std::optional<absl::Duration> retry_after;
-  // Decided here: the upstream was not asked, so this tells nothing of how it is.
+  // Set if no call to the upstream was made (the month's quota is used up, say). The error then tells nothing about the
+  // upstream's health.
   bool not_asked = false;
-  // As the upstream answered; 0 and empty if it did not.
+  // From the upstream's answer; 0 and empty if there was none.
   int http_status = 0;
   std::string upstream_code;
   std::string upstream_request_id;
-  // The request field that is wrong, for kInvalidTaskId and kInvalidRequest.
+  // The request field that is wrong ("task_id"), for kInvalidTaskId and kInvalidRequest.
   std::string field;
 };
 
@@ -68,12 +76,14 @@ absl::string_view ErrorReasonName(ErrorReason reason);
 // The status code that the public contract gives a reason.
 absl::StatusCode CodeOf(ErrorReason reason);
 
-// A status with the code of `details.reason` that carries `details`. `message` is for people: what happened, what to
-// do.
+// A status with the code of `details.reason` and with `details`. `message` tells a person what happened and what to do.
 absl::Status MakeError(const ErrorDetails& details, absl::string_view message);
 
-// The details that `status` carries; the defaults for what it does not.
+// The details of `status`; the defaults if it has none.
 ErrorDetails DetailsOf(const absl::Status& status);
+
+// DetailsOf(status).reason, without copying the rest.
+ErrorReason ReasonOf(const absl::Status& status);
 
 }  // namespace taskwatch
 

@@ -104,8 +104,8 @@ MATCHER_P(HasReason, reason,
           std::string(negation ? "has another reason than " : "has the reason ") +
               std::string(ErrorReasonName(reason))) {
   const absl::Status& status = matchers_internal::StatusOf(arg);
-  *result_listener << "which is " << status.ToString();
-  return DetailsOf(status).reason == reason && status.code() == CodeOf(reason);
+  *result_listener << "which has the reason '" << ErrorReasonName(ReasonOf(status)) << "' and is " << status.ToString();
+  return ReasonOf(status) == reason && status.code() == CodeOf(reason);
 }
 
 }  // namespace taskwatch

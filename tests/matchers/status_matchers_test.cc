@@ -60,6 +60,9 @@ TEST(StatusMatchers, ShowTheStatusThatTheyDoNotMatch) {
   ::testing::StringMatchResultListener listener;
   ::testing::ExplainMatchResult(IsOkAndHolds(7), absl::StatusOr<int>(NotFound()), &listener);
   EXPECT_THAT(listener.str(), HasSubstr("no such task"));
+  listener.Clear();
+  ::testing::ExplainMatchResult(HasReason(ErrorReason::kUpstreamTimeout), NotFound(), &listener);
+  EXPECT_THAT(listener.str(), HasSubstr("'TASK_NOT_FOUND'"));
 }
 
 }  // namespace

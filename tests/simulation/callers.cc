@@ -77,7 +77,7 @@ void Getter::CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
   }
   if (!answer.ok()) {
     journal.CheckForSecrets(options_.name, answer.status());
-    const bool no_reason = DetailsOf(answer.status()).reason == ErrorReason::kNone;
+    const bool no_reason = ReasonOf(answer.status()) == ErrorReason::kNone;
     const bool late = absl::IsDeadlineExceeded(answer.status()) && now == asked_ + options_.timeout;
     if (no_reason && !late) {
       journal.Break(Invariant::kNoAnswerWithoutAReason, options_.name, " is answered ", ShownStatus(answer.status()));

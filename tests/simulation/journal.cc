@@ -50,7 +50,7 @@ absl::string_view InvariantName(Invariant invariant) { return kNames[static_cast
 
 std::string ShownStatus(const absl::Status& status) {
   if (status.ok()) return "OK";
-  return absl::StrCat(absl::StatusCodeToString(status.code()), " ", ErrorReasonName(DetailsOf(status).reason), ": ",
+  return absl::StrCat(absl::StatusCodeToString(status.code()), " ", ErrorReasonName(ReasonOf(status)), ": ",
                       status.message());
 }
 

@@ -79,7 +79,7 @@ void WatchStream::Write(const TaskSnapshot& snapshot) {
 void WatchStream::Write(const WatchSession::Heartbeat& heartbeat) {
   journal_->Note(name_, ": hears a heartbeat with etag '", heartbeat.etag, "' ",
                  ShownStatus(heartbeat.last_poll_error));
-  const absl::string_view error = ErrorReasonName(DetailsOf(heartbeat.last_poll_error).reason);
+  const absl::string_view error = ErrorReasonName(ReasonOf(heartbeat.last_poll_error));
   journal_->Count(absl::StrCat("heartbeats", error.empty() ? "" : ": ", error));
   CheckUsable("a heartbeat");
   CheckSilence("a heartbeat");
@@ -176,7 +176,7 @@ void WatchStream::LoseInterest() {
 
 void WatchStream::Finished(Result result) {
   if (std::exchange(finished_, true)) return;
-  const absl::string_view reason = ErrorReasonName(DetailsOf(result.status).reason);
+  const absl::string_view reason = ErrorReasonName(ReasonOf(result.status));
   journal_->Count(
       absl::StrCat("streams ended: ", reason.empty() ? absl::StatusCodeToString(result.status.code()) : reason));
   LoseInterest();

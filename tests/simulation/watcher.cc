@@ -54,7 +54,7 @@ void Watcher::OnEnd(const WatchStream::Result& result) {
   }
   const bool enough = !options_.patient && random_.Chance(0.5);
   if (left_ || enough) return;
-  switch (DetailsOf(result.status).reason) {
+  switch (ReasonOf(result.status)) {
     case ErrorReason::kNone:
     case ErrorReason::kServerDraining:
     case ErrorReason::kStreamRotated:
