@@ -37,13 +37,11 @@ absl::Status GetCall::Begin() {
 }
 
 void GetCall::AskTracker() {
-  // The answer may come before Get returns, but is handed over after this turn of the loop.
   get_id_ = environment_.tracker->Get(request().task_id(), max_staleness_, DeadlineOf(context()),
                                       [this](absl::StatusOr<TaskSnapshotPtr> answer) { OnAnswer(std::move(answer)); });
 }
 
 void GetCall::OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer) {
-  finished_ = true;
   answer_ = std::move(answer);
   environment_.hand_over->Run([this] { FinishWithAnswer(); });
 }
@@ -58,9 +56,7 @@ void GetCall::OnCancel() {
   if (!counted_.has_value()) return;
   cancelled_ = true;
   environment_.loop->Post([this] {
-    if (finished_) return;
-    finished_ = true;
-    environment_.tracker->CancelGet(request().task_id(), get_id_);
+    if (!environment_.tracker->CancelGet(request().task_id(), get_id_)) return;
     environment_.hand_over->Run([this] { Finish(grpc::Status::CANCELLED); });
   });
 }

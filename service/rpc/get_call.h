@@ -46,7 +46,6 @@ class GetCall final : public UnaryCall<v1::GetTaskInfoRequest, v1::GetTaskInfoRe
   bool cancelled_ = false;
 
   // Loop thread only.
-  bool finished_ = false;
   TaskTracker::GetId get_id_ = 0;
 };
 

@@ -36,26 +36,19 @@ TaskTracker::~TaskTracker() {
 
 TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration max_staleness, absl::Time deadline,
                                     GetDone done) {
-  const absl::Time now = loop_->Now();
-  TaskSnapshotPtr snapshot = cache_->FindFresh(task_id, max_staleness, now);
-  if (snapshot == nullptr) snapshot = Recall(task_id);
-  if (snapshot != nullptr) {
-    done(std::move(snapshot));
-    return 0;
+  const GetId id = ++last_id_;
+  if (auto answer = KnownAnswer(task_id, max_staleness)) {
+    PostAnswer(id, std::move(done), *std::move(answer));
+    return id;
   }
   const bool must_be_new = max_staleness <= absl::ZeroDuration();
-  if (const absl::Status* refusal = must_be_new ? nullptr : RefusalOf(task_id)) {
-    done(*refusal);
-    return 0;
-  }
   Entry& entry = EntryOf(task_id);
-  const GetId id = ++last_id_;
   Waiter& waiter = entry.waiters[id];
   waiter.first_fetch = entry.fetching && !must_be_new ? entry.fetches : entry.fetches + 1;
   waiter.deadline = deadline;
   waiter.done = std::move(done);
   if (deadline != absl::InfiniteFuture()) {
-    waiter.deadline_timer = loop_->RunAfter(deadline - now, [this, &entry, id] {
+    waiter.deadline_timer = loop_->RunAfter(deadline - loop_->Now(), [this, &entry, id] {
       const auto late = entry.waiters.find(id);
       GetDone done = std::move(late->second.done);
       RemoveWaiter(entry, late);
@@ -72,13 +65,15 @@ TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration ma
   return id;
 }
 
-void TaskTracker::CancelGet(absl::string_view task_id, GetId id) {
+bool TaskTracker::CancelGet(absl::string_view task_id, GetId id) {
+  if (answered_gets_.erase(id) > 0) return true;
   const auto entry = entries_.find(task_id);
-  if (entry == entries_.end()) return;
+  if (entry == entries_.end()) return false;
   const auto waiter = entry->second.waiters.find(id);
-  if (waiter == entry->second.waiters.end()) return;
+  if (waiter == entry->second.waiters.end()) return false;
   RemoveWaiter(entry->second, waiter);
   Continue(entry->second);
+  return true;
 }
 
 absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view task_id,
@@ -128,7 +123,26 @@ TaskTracker::Stats TaskTracker::stats() const {
   Stats stats = stats_;
   stats.entries = entries_.size();
   stats.watchers = watchers_;
+  stats.waiting_gets += answered_gets_.size();
   return stats;
+}
+
+std::optional<absl::StatusOr<TaskSnapshotPtr>> TaskTracker::KnownAnswer(absl::string_view task_id,
+                                                                        absl::Duration max_staleness) {
+  TaskSnapshotPtr snapshot = cache_->FindFresh(task_id, max_staleness, loop_->Now());
+  if (snapshot == nullptr) snapshot = Recall(task_id);
+  if (snapshot != nullptr) return snapshot;
+  if (max_staleness <= absl::ZeroDuration()) return std::nullopt;
+  if (const absl::Status* refusal = RefusalOf(task_id)) return *refusal;
+  return std::nullopt;
+}
+
+void TaskTracker::PostAnswer(GetId id, GetDone done, absl::StatusOr<TaskSnapshotPtr> answer) {
+  answered_gets_.emplace(id, std::move(done));
+  loop_->Post(lifetime_.Guard([this, id, answer = std::move(answer)]() mutable {
+    auto get = answered_gets_.extract(id);
+    if (!get.empty()) get.mapped()(std::move(answer));
+  }));
 }
 
 TaskSnapshotPtr TaskTracker::Recall(absl::string_view task_id) {
@@ -320,13 +334,13 @@ void TaskTracker::TellWatchers(Entry& entry) {
     if (entry.told_round == entry.version) return;
   }
   entry.telling = true;
-  loop_->Post([this, task_id = entry.task_id] {
+  loop_->Post(lifetime_.Guard([this, task_id = entry.task_id] {
     const auto entry = entries_.find(task_id);
     if (entry == entries_.end()) return;
     entry->second.telling = false;
     TellWatchers(entry->second);
     Continue(entry->second);
-  });
+  }));
 }
 
 void TaskTracker::PlanNextPoll(Entry& entry) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -19,6 +20,7 @@
 #include "absl/time/time.h"
 
 #include "service/runtime/event_loop.h"
+#include "service/runtime/lifetime.h"
 #include "service/task/finished_tasks.h"
 #include "service/task/task_info.h"
 #include "service/task/task_source.h"
@@ -107,13 +109,13 @@ class TaskTracker {
   ~TaskTracker();
 
   // Calls `done` once with a snapshot that is final or observed at most `max_staleness` ago; with zero, by a fetch that
-  // began after this call. Joins the fetch in flight where that is good enough. May call `done` before returning; then
-  // it returns 0. At `deadline` it calls `done` with DEADLINE_EXCEEDED.
+  // began after this call. Joins the fetch in flight where that is good enough. At `deadline` it calls `done` with
+  // DEADLINE_EXCEEDED. Never calls `done` before returning: an answer that is known already is posted to the loop.
   GetId Get(absl::string_view task_id, absl::Duration max_staleness, absl::Time deadline, GetDone done);
 
-  // Forgets a get: its `done` is destroyed without being called. The fetch goes on: it has been paid for. Does nothing
-  // for a get that has been answered.
-  void CancelGet(absl::string_view task_id, GetId id);
+  // Cancels a get: destroys its `done` without calling it. The fetch goes on: it has been paid for. Returns whether
+  // the get was still to be answered; if not, it does nothing.
+  bool CancelGet(absl::string_view task_id, GetId id);
 
   // Subscribes to a task and returns what is known of it, in one step. `poll_interval` is a wish. Fails if there are
   // too many watchers or the task id was refused a moment ago.
@@ -180,6 +182,10 @@ class TaskTracker {
   // Calls to make once the tracker's own state is consistent again.
   using Calls = std::vector<absl::AnyInvocable<void()>>;
 
+  // What answers a get without a fetch: a snapshot, the refusal that is remembered, or nothing.
+  std::optional<absl::StatusOr<TaskSnapshotPtr>> KnownAnswer(absl::string_view task_id, absl::Duration max_staleness);
+  // Answers a get in the next turn of the loop, unless it is cancelled before.
+  void PostAnswer(GetId id, GetDone done, absl::StatusOr<TaskSnapshotPtr> answer);
   // The final snapshot of a task that has left the cache or ended before a restart, back in the cache; else null.
   TaskSnapshotPtr Recall(absl::string_view task_id);
   Entry& EntryOf(absl::string_view task_id);
@@ -210,6 +216,10 @@ class TaskTracker {
   Stats stats_;
   absl::node_hash_map<std::string, Entry> entries_;
   absl::node_hash_map<std::string, Refusal> refusals_;
+  // Gets whose answers are posted.
+  absl::flat_hash_map<GetId, GetDone> answered_gets_;
+  // For what is posted.
+  const Lifetime lifetime_;
 };
 
 }  // namespace taskwatch

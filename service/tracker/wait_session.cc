@@ -14,32 +14,27 @@ WaitSession::~WaitSession() {
 
 void WaitSession::Start() {
   absl::StatusOr<TaskTracker::WatchStart> start = tracker_->Watch(options_.task_id, std::nullopt, this);
-  if (!start.ok()) return Answer(start.status());
+  if (!start.ok()) return AnswerSoon(start.status());
   watch_id_ = start->id;
-  if (start->snapshot != nullptr && IsWaitedFor(*start->snapshot)) return Answer(std::move(start->snapshot));
+  if (start->snapshot != nullptr && Answers(*start->snapshot)) return AnswerSoon(std::move(start->snapshot));
   timer_ = loop_->RunAfter(options_.timeout, [this] { OnTimeout(); });
 }
 
-void WaitSession::End(const absl::Status& status) {
-  if (found_ != nullptr) return Answer(std::move(found_));
-  Answer(status);
-}
+void WaitSession::End(const absl::Status& status) { Answer(answer_.has_value() ? *std::move(answer_) : status); }
 
-bool WaitSession::IsWaitedFor(const TaskSnapshot& snapshot) const {
+bool WaitSession::Answers(const TaskSnapshot& snapshot) const {
   return IsDone(snapshot.info.state) || (!options_.last_etag.empty() && snapshot.etag != options_.last_etag);
 }
 
 void WaitSession::OnUpdate(const TaskSnapshotPtr& snapshot) {
   if (IsDone(snapshot->info.state)) watch_id_ = 0;
-  if (!IsWaitedFor(*snapshot)) return;
-  found_ = snapshot;
-  loop_->CancelTimer(timer_);
-  timer_ = loop_->RunAfter(absl::ZeroDuration(), [this] { Answer(std::move(found_)); });
+  // The tracker must not be called from here, and so not be told that the watch is over.
+  if (Answers(*snapshot)) AnswerSoon(snapshot);
 }
 
 void WaitSession::OnError(const absl::Status& error) {
   watch_id_ = 0;
-  Answer(error);
+  End(error);
 }
 
 void WaitSession::OnTimeout() {
@@ -47,6 +42,12 @@ void WaitSession::OnTimeout() {
   if (state.snapshot != nullptr) return Answer(state.snapshot);
   if (!state.last_error.ok()) return Answer(state.last_error);
   Answer(absl::DeadlineExceededError("DingTalk has not answered yet, so nothing is known of the task"));
+}
+
+void WaitSession::AnswerSoon(absl::StatusOr<TaskSnapshotPtr> answer) {
+  answer_ = std::move(answer);
+  loop_->CancelTimer(timer_);
+  timer_ = loop_->RunAfter(absl::ZeroDuration(), [this] { Answer(*std::move(answer_)); });
 }
 
 void WaitSession::Answer(absl::StatusOr<TaskSnapshotPtr> answer) {

@@ -1,7 +1,8 @@
-// One caller's wait for a task: the contract of WaitTask without its transport.
+// One WaitTask call, without gRPC: what it is answered with, and when.
 #ifndef TASKWATCH_SERVICE_TRACKER_WAIT_SESSION_H_
 #define TASKWATCH_SERVICE_TRACKER_WAIT_SESSION_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -14,9 +15,12 @@
 
 namespace taskwatch {
 
-// Subscribes to the task like any watcher, and answers once: with the final state; with any state whose etag is not the
-// caller's, if it gave one; or with the latest state when the time is up. If no state could be had until then, with
-// why.
+// Subscribes to the task as a watcher does, and answers once:
+// - with the final state, as soon as it is known;
+// - with any state whose etag differs from `last_etag`, if one was given;
+// - with the latest state when `timeout` has passed; if none is known then, with the error of the last poll, or with
+//   DEADLINE_EXCEEDED if DingTalk has not answered at all;
+// - with an error that ends the watch (the task does not exist, say), or the status given to End.
 //
 // Lives on the event loop's thread.
 class WaitSession final : private TaskTracker::Subscriber {
@@ -31,22 +35,25 @@ class WaitSession final : private TaskTracker::Subscriber {
 
   // Both must outlive the session.
   WaitSession(EventLoop* loop, TaskTracker* tracker, Options options, Done done);
-  // Without an answer if there was none yet.
+  // If there was no answer yet, `done` is destroyed without being called.
   ~WaitSession() override;
 
-  // To be called once. `done` is called exactly once, as the last thing that the session does, possibly before
-  // returning; it may destroy the session once Start has returned.
+  // To be called once. Calls `done` exactly once, never before returning, and as the last thing that the session does:
+  // `done` may destroy it.
   void Start();
 
-  // Answers now, with the error `status` unless what is waited for has just come.
+  // Calls `done` before returning unless it has been called: with `status`, or with an answer that was on its way.
   void End(const absl::Status& status);
 
  private:
   void OnUpdate(const TaskSnapshotPtr& snapshot) override;
   void OnError(const absl::Status& error) override;
 
-  bool IsWaitedFor(const TaskSnapshot& snapshot) const;
+  // Whether `snapshot` answers the call before its time is up.
+  bool Answers(const TaskSnapshot& snapshot) const;
   void OnTimeout();
+  // Answers in the next turn of the loop.
+  void AnswerSoon(absl::StatusOr<TaskSnapshotPtr> answer);
   void Answer(absl::StatusOr<TaskSnapshotPtr> answer);
 
   EventLoop* const loop_;
@@ -54,8 +61,9 @@ class WaitSession final : private TaskTracker::Subscriber {
   const Options options_;
   Done done_;
   TaskTracker::WatchId watch_id_ = 0;
-  // What is waited for has come; the answer follows in a moment, when the tracker may be called again.
-  TaskSnapshotPtr found_;
+  // Set by AnswerSoon.
+  std::optional<absl::StatusOr<TaskSnapshotPtr>> answer_;
+  // Runs at the timeout, or at once when `answer_` is set.
   EventLoop::TimerId timer_;
   bool answered_ = false;
 };

@@ -42,7 +42,7 @@ Getter::Getter(World* world, Options options)
   call_id_ = server_->AddCall([](const absl::Status&) {});
   get_id_ = server_->tracker().Get(options_.task_id, options_.max_staleness, asked_ + options_.timeout,
                                    [this](const absl::StatusOr<TaskSnapshotPtr>& answer) { OnAnswer(answer); });
-  if (!ended_ && options_.cancel_after.has_value()) {
+  if (options_.cancel_after.has_value()) {
     cancel_timer_ = world_->loop->RunAfter(*options_.cancel_after, [this] { Cancel(); });
   }
 }
@@ -122,7 +122,7 @@ Waiter::Waiter(World* world, Options options)
     session_.End(status);
   });
   session_.Start();
-  if (!ended_ && options_.cancel_after.has_value()) {
+  if (options_.cancel_after.has_value()) {
     cancel_timer_ = world_->loop->RunAfter(*options_.cancel_after, [this] { Cancel(); });
   }
 }

@@ -98,6 +98,7 @@ TEST_F(TaskTrackerBudget, AsksNobodyAboutATaskThatEndedBeforeTheRestart) {
   loop_.RunFor(absl::Hours(1));
 
   const auto answer = Get();
+  loop_.RunPosted();
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((**answer)->get()->etag, before->etag);
   EXPECT_EQ((**answer)->get()->observe_time, before->observe_time);

@@ -23,15 +23,23 @@ class TaskTrackerGet : public testing::Test {
   Answer* Ask(absl::Duration max_staleness = absl::Seconds(1), absl::Duration timeout = absl::InfiniteDuration()) {
     answers_.push_back(std::make_unique<Answer>());
     Answer* const answer = answers_.back().get();
-    last_get_ = tracker_.Get("abcd", max_staleness, loop_.Now() + timeout,
-                             [answer](absl::StatusOr<TaskSnapshotPtr> result) { answer->emplace(std::move(result)); });
+    last_get_ = tracker_->Get("abcd", max_staleness, loop_.Now() + timeout,
+                              [answer](absl::StatusOr<TaskSnapshotPtr> result) { answer->emplace(std::move(result)); });
+    EXPECT_FALSE(answer->has_value()) << "answered before Get returned";
+    return answer;
+  }
+  // As Ask, and gives an answer that is known already the time to come.
+  Answer* AskAndSettle(absl::Duration max_staleness = absl::Seconds(1)) {
+    Answer* const answer = Ask(max_staleness);
+    loop_.RunPosted();
     return answer;
   }
 
   SimulatedLoop loop_;
   FakeTaskSource source_;
   SnapshotCache cache_{1000};
-  TaskTracker tracker_{&loop_, &source_, &cache_, TaskTracker::Options{}};
+  std::unique_ptr<TaskTracker> tracker_ =
+      std::make_unique<TaskTracker>(&loop_, &source_, &cache_, TaskTracker::Options{});
   std::vector<std::unique_ptr<Answer>> answers_;
   TaskTracker::GetId last_get_ = 0;
 };
@@ -49,7 +57,7 @@ TEST_F(TaskTrackerGet, AnswersWithWhatTheUpstreamSays) {
   EXPECT_EQ(snapshot.etag, EtagOf(snapshot.info));
   EXPECT_EQ(snapshot.observe_time, loop_.Now());
   EXPECT_EQ(snapshot.change_time, loop_.Now());
-  EXPECT_EQ(tracker_.stats().entries, 0u);
+  EXPECT_EQ(tracker_->stats().entries, 0u);
   EXPECT_EQ(loop_.TimerCount(), 0u);
 }
 
@@ -65,10 +73,10 @@ TEST_F(TaskTrackerGet, AnswersFromMemoryWhileThatIsFreshEnough) {
   Ask();
   source_.Answer(Running(1));
   loop_.RunFor(absl::Milliseconds(999));
-  EXPECT_TRUE(Ask(absl::Seconds(1))->has_value());
+  EXPECT_TRUE(AskAndSettle(absl::Seconds(1))->has_value());
   EXPECT_EQ(source_.fetches(), 1);
   loop_.RunFor(absl::Milliseconds(2));
-  EXPECT_FALSE(Ask(absl::Seconds(1))->has_value());
+  EXPECT_FALSE(AskAndSettle(absl::Seconds(1))->has_value());
   EXPECT_EQ(source_.fetches(), 2);
 }
 
@@ -76,7 +84,7 @@ TEST_F(TaskTrackerGet, NeverFetchesATaskThatHasEndedAgain) {
   Ask();
   source_.Answer(Succeeded());
   loop_.RunFor(absl::Hours(1000));
-  EXPECT_TRUE(Ask(absl::ZeroDuration())->has_value());
+  EXPECT_TRUE(AskAndSettle(absl::ZeroDuration())->has_value());
   EXPECT_EQ(source_.fetches(), 1);
 }
 
@@ -123,7 +131,7 @@ TEST_F(TaskTrackerGet, RetriesTransientErrorsWithPausesAndThenTellsThem) {
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ(DetailsOf((*answer)->status()).reason, ErrorReason::kUpstreamSystemError);
   EXPECT_EQ(source_.fetches(), 3);
-  EXPECT_EQ(tracker_.stats().entries, 0u);
+  EXPECT_EQ(tracker_->stats().entries, 0u);
 }
 
 TEST_F(TaskTrackerGet, SucceedsWhenARetryDoes) {
@@ -182,35 +190,66 @@ TEST_F(TaskTrackerGet, EndsAtTheCallersDeadlineWhileTheFetchGoesOnForTheOthers) 
 
 TEST_F(TaskTrackerGet, ForgetsACancelledCallerAndKeepsWhatItsFetchBrings) {
   Answer* const answer = Ask();
-  tracker_.CancelGet("abcd", last_get_);
+  tracker_->CancelGet("abcd", last_get_);
   source_.Answer(Succeeded());
   EXPECT_FALSE(answer->has_value());
-  EXPECT_TRUE(Ask()->has_value());
+  EXPECT_TRUE(AskAndSettle()->has_value());
   EXPECT_EQ(source_.fetches(), 1);
 }
 
 TEST_F(TaskTrackerGet, CancellingAfterTheAnswerDoesNothing) {
   Ask();
-  const TaskTracker::GetId answered = last_get_;
   source_.Answer(Running(1));
-  tracker_.CancelGet("abcd", answered);
-  EXPECT_EQ(tracker_.stats().entries, 0u);
+  EXPECT_FALSE(tracker_->CancelGet("abcd", last_get_));
+  AskAndSettle();
+  EXPECT_FALSE(tracker_->CancelGet("abcd", last_get_));
+  EXPECT_EQ(tracker_->stats().entries, 0u);
+}
+
+TEST_F(TaskTrackerGet, CancellingTellsWhetherTheAnswerWasStillToCome) {
+  Ask();
+  EXPECT_TRUE(tracker_->CancelGet("abcd", last_get_));
+  EXPECT_FALSE(tracker_->CancelGet("abcd", last_get_));
+  EXPECT_FALSE(tracker_->CancelGet("efgh", last_get_));
+}
+
+TEST_F(TaskTrackerGet, CanBeCancelledWhileAKnownAnswerIsOnItsWay) {
+  Ask();
+  source_.Answer(Succeeded());
+  Answer* const cancelled = Ask();
+  const TaskTracker::GetId cancelled_id = last_get_;
+  Answer* const other = Ask();
+  EXPECT_EQ(tracker_->stats().waiting_gets, 2u);
+  EXPECT_TRUE(tracker_->CancelGet("abcd", cancelled_id));
+  loop_.RunPosted();
+  EXPECT_FALSE(cancelled->has_value());
+  EXPECT_TRUE(other->has_value());
+  EXPECT_EQ(tracker_->stats().waiting_gets, 0u);
+}
+
+TEST_F(TaskTrackerGet, IsNotAnsweredByATrackerThatHasGone) {
+  Ask();
+  source_.Answer(Succeeded());
+  Answer* const answer = Ask();
+  tracker_.reset();
+  loop_.RunPosted();
+  EXPECT_FALSE(answer->has_value());
 }
 
 TEST_F(TaskTrackerGet, DoesNotRetryForACallerWhoHasLeft) {
   Ask();
   source_.Answer(Error(ErrorReason::kUpstreamSystemError, Persistence::kTransient));
-  tracker_.CancelGet("abcd", last_get_);
+  tracker_->CancelGet("abcd", last_get_);
   loop_.RunFor(absl::Minutes(1));
   EXPECT_EQ(source_.fetches(), 1);
-  EXPECT_EQ(tracker_.stats().entries, 0u);
+  EXPECT_EQ(tracker_->stats().entries, 0u);
 }
 
 TEST_F(TaskTrackerGet, RemembersBrieflyThatATaskWasRefused) {
   Ask();
   source_.Answer(Error(ErrorReason::kTaskNotFound, Persistence::kPermanent));
   loop_.RunFor(absl::Seconds(9));
-  Answer* const answer = Ask();
+  Answer* const answer = AskAndSettle();
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ(DetailsOf((*answer)->status()).reason, ErrorReason::kTaskNotFound);
   EXPECT_EQ(source_.fetches(), 1);
@@ -232,7 +271,7 @@ TEST_F(TaskTrackerGet, LetsNothingOverruleAFinalState) {
   source_.Answer(Running(9));
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((**answer)->get()->info.state, TaskState::kSucceeded);
-  EXPECT_EQ(tracker_.stats().final_states_contradicted, 1u);
+  EXPECT_EQ(tracker_->stats().final_states_contradicted, 1u);
 }
 
 }  // namespace

@@ -27,6 +27,12 @@ class WaitSessionTest : public testing::Test {
   void Start(absl::Duration timeout = absl::Minutes(1), std::string last_etag = "") {
     NewSession(timeout, std::move(last_etag));
     session_->Start();
+    EXPECT_FALSE(answer_.has_value()) << "answered before Start returned";
+  }
+  // As Start, and lets what follows at once happen.
+  void StartAndSettle(absl::Duration timeout = absl::Minutes(1), std::string last_etag = "") {
+    Start(timeout, std::move(last_etag));
+    loop_.RunFor(absl::ZeroDuration());
   }
   void NewSession(absl::Duration timeout = absl::Minutes(1), std::string last_etag = "") {
     WaitSession::Options options;
@@ -77,7 +83,7 @@ class WaitSessionTest : public testing::Test {
 
 TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskHasEnded) {
   Observe(Succeeded());
-  Start();
+  StartAndSettle();
   ASSERT_TRUE(answer_.has_value() && answer_->ok());
   EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
   ExpectNothingLeft();
@@ -85,7 +91,7 @@ TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskHasEnded) {
 
 TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskHasEndedEvenIfTheLastEtagMatches) {
   Observe(Succeeded());
-  Start(absl::Minutes(1), cache_.Find("abcd")->etag);
+  StartAndSettle(absl::Minutes(1), cache_.Find("abcd")->etag);
   ASSERT_TRUE(answer_.has_value() && answer_->ok());
   EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
 }
@@ -102,7 +108,7 @@ TEST_F(WaitSessionTest, AnswersWhenTheTaskEnds) {
 
 TEST_F(WaitSessionTest, AnswersAtOnceWhenTheStateIsNotTheOneKnown) {
   Observe(Running(3));
-  Start(absl::Minutes(1), EtagOfRunning(2));
+  StartAndSettle(absl::Minutes(1), EtagOfRunning(2));
   EXPECT_EQ(AnsweredItems(), 3);
   ExpectNothingLeft();
 }
@@ -157,8 +163,7 @@ TEST_F(WaitSessionTest, MissesItsDeadlineOnlyWhenTheUpstreamHasNotAnsweredAtAll)
 
 TEST_F(WaitSessionTest, AnswersAtOnceWhenThereIsNoTimeAtAll) {
   Observe(Running(3));
-  Start(absl::ZeroDuration());
-  loop_.RunFor(absl::ZeroDuration());
+  StartAndSettle(absl::ZeroDuration());
   EXPECT_EQ(AnsweredItems(), 3);
 }
 
@@ -173,7 +178,7 @@ TEST_F(WaitSessionTest, AnswersWithAPermanentError) {
 TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskIdWasRefusedAMomentAgo) {
   const absl::Status error = Error(ErrorReason::kTaskNotFound, Persistence::kPermanent);
   Observe(error);
-  Start();
+  StartAndSettle();
   EXPECT_EQ(AnsweredError(), error);
 }
 
@@ -194,6 +199,38 @@ TEST_F(WaitSessionTest, AnswersWithWhatHasJustComeWhenItIsEnded) {
   ExpectNothingLeft();
 }
 
+TEST_F(WaitSessionTest, AnswersWithWhatWasKnownAtItsStartWhenItIsEndedAtOnce) {
+  Observe(Succeeded());
+  Start();
+  session_->End(absl::CancelledError("the caller has gone"));
+  ASSERT_TRUE(answer_.has_value() && answer_->ok());
+  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersWithWhatWasKnownAtItsStartWhenAPollFailsAtTheSameMoment) {
+  Observe(Running(3));
+  loop_.RunFor(absl::Minutes(5));
+  Start(absl::Minutes(1), EtagOfRunning(2));
+  source_.Answer(Error(ErrorReason::kUpstreamPermissionDenied, Persistence::kPermanent));
+  EXPECT_EQ(AnsweredItems(), 3);
+}
+
+TEST_F(WaitSessionTest, MayBeDestroyedByItsAnswer) {
+  Observe(Succeeded());
+  WaitSession::Options options;
+  options.task_id = "abcd";
+  bool answered = false;
+  session_ = std::make_unique<WaitSession>(&loop_, &tracker_, options, [this, &answered](const auto&) {
+    answered = true;
+    session_.reset();
+  });
+  session_->Start();
+  loop_.RunFor(absl::ZeroDuration());
+  EXPECT_TRUE(answered);
+  ExpectNothingLeft();
+}
+
 TEST_F(WaitSessionTest, AnswersOnceWhateverComesAfter) {
   Start();
   Observe(Succeeded());
@@ -206,6 +243,15 @@ TEST_F(WaitSessionTest, EndsBeforeItHasBegun) {
   NewSession();
   session_->End(absl::CancelledError("the caller has gone"));
   EXPECT_EQ(AnsweredError().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(WaitSessionTest, IsNotAnsweredWhenItIsDestroyedBeforeAnAnswerThatIsOnItsWay) {
+  Observe(Succeeded());
+  Start();
+  session_.reset();
+  loop_.RunFor(absl::ZeroDuration());
+  EXPECT_FALSE(answer_.has_value());
+  ExpectNothingLeft();
 }
 
 TEST_F(WaitSessionTest, LeavesNothingBehindWhenItIsDestroyedUnanswered) {
