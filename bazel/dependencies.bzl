@@ -5,6 +5,7 @@ Another source for the same library is a change in this folder alone.
 
 load("//bazel:node_modules.bzl", "node_modules")
 load("//bazel:protobuf.bzl", "system_googleapis", "system_protobuf")
+load("//bazel:stub_repository.bzl", "stub_repository")
 load("//bazel:system_library.bzl", "system_libraries")
 
 _ABSL = {
@@ -40,60 +41,76 @@ _ABSL = {
     "absl/types": {"optional": [], "span": [], "variant": []},
 }
 
-# buildifier: disable=unnamed-macro
-def taskwatch_dependencies():
-    """Declares all external repositories; nothing of it reaches the network."""
-    native.local_repository(name = "bazel_skylib", path = "/usr/share/bazel/tools/skylib")
-    native.local_repository(name = "remote_coverage_tools", path = "bazel/stubs/remote_coverage_tools")
-    native.local_repository(name = "rules_cc", path = "bazel/stubs/rules_cc")
-    native.local_repository(name = "rules_java", path = "/usr/share/bazel/rules/java")
-    native.local_repository(name = "rules_proto", path = "/usr/share/bazel/rules/proto")
-
-    system_protobuf(name = "com_google_protobuf")
-    system_googleapis(name = "com_google_googleapis")
-    system_libraries(name = "com_google_absl", packages = _json(_ABSL), debian = "libabsl-dev", static = True)
-    system_libraries(
-        name = "com_github_grpc_grpc",
-        packages = _json({"": {
+_LIBRARIES = {
+    "com_github_grpc_grpc": {
+        "debian": "libgrpc++-dev protobuf-compiler-grpc",
+        "packages": {"": {
             "grpc++": ["grpc++", "protobuf"],
             "grpc++_reflection": ["-lgrpc++_reflection", "grpc++", "protobuf"],
-        }}),
-        static = True,
-        programs = {
+        }},
+        "programs": {
             "grpc_cpp_plugin": "grpc_cpp_plugin",
             "grpc_python_plugin": "grpc_python_plugin",
         },
-        debian = "libgrpc++-dev protobuf-compiler-grpc",
-    )
-    system_libraries(
-        name = "com_google_googletest",
-        packages = _json({"": {"gtest": ["gmock"], "gtest_main": ["gmock_main", "gmock"]}}),
-        debian = "libgtest-dev libgmock-dev",
-    )
-    system_libraries(name = "curl", packages = _json({"": {"curl": ["libcurl"]}}), debian = "libcurl4-openssl-dev")
-    system_libraries(
-        name = "jemalloc",
-        packages = _json({"": {"jemalloc": ["jemalloc"]}}),
-        static = True,
-        debian = "libjemalloc-dev",
-    )
-    system_libraries(
-        name = "nlohmann_json",
-        packages = _json({"": {"json": ["nlohmann_json"]}}),
-        debian = "nlohmann-json3-dev",
-    )
-    system_libraries(name = "sqlite3", packages = _json({"": {"sqlite3": ["sqlite3"]}}), debian = "libsqlite3-dev")
-    system_libraries(name = "spdlog", packages = _json({"": {"spdlog": ["spdlog"]}}), debian = "libspdlog-dev")
-    system_libraries(
-        name = "cpp_httplib",
-        packages = _json({"": {"httplib": ["cpp-httplib", "libssl", "libcrypto"]}}),
-        debian = "libcpp-httplib-dev libssl-dev",
-    )
+        "static": True,
+    },
+    "com_google_absl": {"debian": "libabsl-dev", "packages": _ABSL, "static": True},
+    "curl": {"debian": "libcurl4-openssl-dev", "packages": {"": {"curl": ["libcurl"]}}},
+    "jemalloc": {"debian": "libjemalloc-dev", "packages": {"": {"jemalloc": ["jemalloc"]}}, "static": True},
+    "nlohmann_json": {"debian": "nlohmann-json3-dev", "packages": {"": {"json": ["nlohmann_json"]}}},
+    "spdlog": {"debian": "libspdlog-dev", "packages": {"": {"spdlog": ["spdlog"]}}},
+    "sqlite3": {"debian": "libsqlite3-dev", "packages": {"": {"sqlite3": ["sqlite3"]}}},
+}
 
-    native.register_toolchains("//bazel/python:toolchain")
+_TEST_LIBRARIES = {
+    "com_google_googletest": {
+        "debian": "libgtest-dev libgmock-dev",
+        "packages": {"": {"gtest": ["gmock"], "gtest_main": ["gmock_main", "gmock"]}},
+    },
+    "cpp_httplib": {
+        "debian": "libcpp-httplib-dev libssl-dev",
+        "packages": {"": {"httplib": ["cpp-httplib", "libssl", "libcrypto"]}},
+    },
+}
 
+# Debian's own copies of the rules that Bazel would download.
+_BAZEL_RULES = {
+    "bazel_skylib": "/usr/share/bazel/tools/skylib",
+    "rules_java": "/usr/share/bazel/rules/java",
+    "rules_proto": "/usr/share/bazel/rules/proto",
+}
+
+_STUBS = ["remote_coverage_tools", "rules_cc"]
+
+def _missing(name):
+    # A workspace that has its own source of a library keeps it, if it is declared before.
+    return not native.existing_rule(name)
+
+# buildifier: disable=unnamed-macro
+def taskwatch_dependencies():
+    """Declares what the contract, the client and the service are built from; nothing of it reaches the network.
+
+    For other workspaces too (docs/cpp-client.md).
+    """
+    for name, path in _BAZEL_RULES.items():
+        if _missing(name):
+            native.local_repository(name = name, path = path)
+    for name in _STUBS:
+        if _missing(name):
+            stub_repository(name = name, workspace_file = str(Label("//bazel/stubs/{}:WORKSPACE".format(name))))
+    if _missing("com_google_protobuf"):
+        system_protobuf(name = "com_google_protobuf")
+    if _missing("com_google_googleapis"):
+        system_googleapis(name = "com_google_googleapis")
+    _system_libraries(_LIBRARIES)
+
+# buildifier: disable=unnamed-macro
+def taskwatch_development_dependencies():
+    """Declares what this workspace's own tests and examples take besides."""
+    _system_libraries(_TEST_LIBRARIES)
     node_modules(name = "npm", package_json = "//tests/interop:package.json")
 
-def _json(value):
-    # A repository rule's attributes cannot hold a nested table; JSON carries it.
-    return json.encode(value)
+def _system_libraries(libraries):
+    for name, attributes in libraries.items():
+        if _missing(name):
+            system_libraries(name = name, **attributes)

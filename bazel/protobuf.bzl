@@ -1,6 +1,6 @@
 """The system's protoc, libprotobuf and well-known types, and google/rpc/*.proto, for proto_library."""
 
-load("//bazel:system_library.bzl", "archived")
+load("//bazel:system_library.bzl", "SYSTEM_LIBRARY_ATTRS", "pkg_config_modules", "write_build_files")
 
 # The well-known types that libprotobuf itself carries compiled in; each with the ones it imports.
 _WELL_KNOWN_TYPES = {
@@ -18,16 +18,9 @@ _WELL_KNOWN_TYPES = {
 }
 
 _PROTOBUF_BUILD = """
-package(default_visibility = ["//visibility:public"])
-
 filegroup(
     name = "protoc",
     srcs = ["bin/protoc"],
-)
-
-cc_library(
-    name = "protobuf",
-    linkopts = {linkopts},
 )
 
 cc_library(
@@ -59,26 +52,30 @@ def _system_protobuf_impl(ctx):
     protoc = ctx.which("protoc")
     include = ctx.path("/usr/include/google/protobuf")
     if not protoc or not include.exists:
-        fail("protoc or its headers are missing. Install `protobuf-compiler libprotobuf-dev`, or run scripts/setup.")
-    libs = ctx.execute(["pkg-config", "--libs", "protobuf"])
-    if libs.return_code != 0:
-        fail("pkg-config does not know protobuf. Install `pkg-config libprotobuf-dev`, or run scripts/setup.")
+        fail("protoc or its headers are missing. Install `{}`, or run scripts/setup.".format(ctx.attr.debian))
     ctx.symlink(protoc, "bin/protoc")
-    build = _PROTOBUF_BUILD.format(
-        linkopts = repr(archived([flag for flag in libs.stdout.strip().split(" ") if flag])),
-        well_known = _quoted([":{}_proto".format(name) for name in _WELL_KNOWN_TYPES]),
-    )
+    build = _PROTOBUF_BUILD.format(well_known = _quoted([":{}_proto".format(name) for name in _WELL_KNOWN_TYPES]))
     for name, deps in _WELL_KNOWN_TYPES.items():
         ctx.symlink(include.get_child(name + ".proto"), "src/google/protobuf/{}.proto".format(name))
         build += _WELL_KNOWN_BUILD.format(name = name, deps = _quoted([":{}_proto".format(dep) for dep in deps]))
-    ctx.file("BUILD", build)
+    write_build_files(ctx, {"": {"protobuf": ["protobuf"]}}, build)
 
-system_protobuf = repository_rule(
+_system_protobuf = repository_rule(
     implementation = _system_protobuf_impl,
-    doc = "What Bazel's native proto rules expect to find in @com_google_protobuf.",
+    attrs = SYSTEM_LIBRARY_ATTRS,
     configure = True,
+    environ = ["PKG_CONFIG_PATH"],
     local = True,
 )
+
+def system_protobuf(name):
+    """Declares what Bazel's native proto rules expect to find in @com_google_protobuf.
+
+    Args:
+      name: of the repository; those rules know no other than com_google_protobuf.
+    """
+    debian = "protobuf-compiler libprotobuf-dev"
+    _system_protobuf(name = name, debian = debian, modules = pkg_config_modules(name, ["protobuf"], debian))
 
 _GOOGLE_RPC_BUILD = """
 package(default_visibility = ["//visibility:public"])
