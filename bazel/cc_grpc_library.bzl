@@ -1,7 +1,8 @@
 """C++ code generation for gRPC services."""
 
 load("@rules_proto//proto:defs.bzl", "ProtoInfo")
-load("//bazel:import_path.bzl", "import_path")
+load("//bazel:cc.bzl", "cc_library")
+load("//bazel:import_path.bzl", "generated_root", "import_path")
 
 def _generate_grpc_impl(ctx):
     info = ctx.attr.proto[ProtoInfo]
@@ -13,11 +14,9 @@ def _generate_grpc_impl(ctx):
 
     args = ctx.actions.args()
     args.add(ctx.executable._plugin, format = "--plugin=protoc-gen-grpc=%s")
-    args.add("--grpc_out={}{}/{}/{}".format(
+    args.add("--grpc_out={}{}".format(
         "generate_mock_code=true:" if ctx.attr.mocks else "",
-        ctx.bin_dir.path,
-        ctx.label.package,
-        ctx.label.name,
+        generated_root(ctx),
     ))
     args.add_all(info.transitive_proto_path, format_each = "-I%s")
     args.add_all([import_path(proto, info) for proto in info.direct_sources])
@@ -54,7 +53,7 @@ def cc_grpc_library(name, proto, cc_proto, mocks = False, visibility = None):
     """
     generated = name + "_generated"
     _generate_grpc(name = generated, proto = proto, mocks = mocks, visibility = ["//visibility:private"])
-    native.cc_library(
+    cc_library(
         name = name,
         srcs = [generated],
         hdrs = [generated],

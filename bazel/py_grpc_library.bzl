@@ -1,10 +1,10 @@
 """Python code generation for protos and gRPC services, against Debian's python3-protobuf and python3-grpcio."""
 
 load("@rules_proto//proto:defs.bzl", "ProtoInfo")
-load("//bazel:import_path.bzl", "import_path")
+load("//bazel:import_path.bzl", "generated_root", "import_path")
 
 def _generate_python_impl(ctx):
-    root = "{}/{}/{}".format(ctx.bin_dir.path, ctx.label.package, ctx.label.name)
+    root = generated_root(ctx)
     outputs = []
     for target in ctx.attr.protos:
         info = target[ProtoInfo]

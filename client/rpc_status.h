@@ -2,6 +2,10 @@
 #ifndef TASKWATCH_CLIENT_RPC_STATUS_H_
 #define TASKWATCH_CLIENT_RPC_STATUS_H_
 
+#if __cplusplus < 201703L
+#error "Taskwatch's client needs C++17: give the target that includes it copts = ['-std=c++17'] (docs/cpp-client.md)"
+#endif
+
 #include <grpcpp/support/status.h>
 
 #include <optional>

@@ -2,6 +2,10 @@
 #ifndef TASKWATCH_CLIENT_TASK_CLIENT_H_
 #define TASKWATCH_CLIENT_TASK_CLIENT_H_
 
+#if __cplusplus < 201703L
+#error "Taskwatch's client needs C++17: give the target that includes it copts = ['-std=c++17'] (docs/cpp-client.md)"
+#endif
+
 #include <grpcpp/channel.h>
 
 #include <cstdint>
@@ -16,11 +20,10 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "taskwatch/client/internal/cancel_handle.h"
+#include "taskwatch/client/internal/resume_policy.h"
+#include "taskwatch/client/internal/watch_run.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
-
-#include "client/internal/cancel_handle.h"
-#include "client/internal/resume_policy.h"
-#include "client/internal/watch_run.h"
 
 namespace taskwatch::client {
 

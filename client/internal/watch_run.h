@@ -10,10 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "taskwatch/client/internal/resume_policy.h"
+#include "taskwatch/client/internal/watch_progress.h"
 #include "taskwatch/v1/task_service.pb.h"
-
-#include "client/internal/resume_policy.h"
-#include "client/internal/watch_progress.h"
 
 namespace taskwatch::client {
 
