@@ -60,13 +60,17 @@ class CiRunTest(unittest.TestCase):
     def run_and_stop(self, number, *arguments):
         """The same for a run that gets a signal once a script says `started`."""
         process = self.start(*arguments)
+        output = self.read_until_started(process)
+        process.send_signal(number)
+        return self.finish(process, output)
+
+    def read_until_started(self, process):
         output = ""
         while "started\n" not in output:
             line = process.stdout.readline()
             self.assertTrue(line, output)
             output += line
-        process.send_signal(number)
-        return self.finish(process, output)
+        return output
 
     def finish(self, process, output=""):
         rest, _ = process.communicate()
@@ -158,6 +162,16 @@ class CiRunTest(unittest.TestCase):
                 counts, lines, code = self.run_and_stop(number, "--here")
                 self.assertEqual((counts, code), ((3, 1, 0), 1), lines)
                 self.assertIn("stage stopped", lines)
+
+    def test_what_it_started_ends_with_it_when_it_is_killed(self):
+        stopped = self.root / "stopped"
+        os.mkfifo(stopped)
+        self.script("test", 'trap "echo yes >stopped; exit 1" TERM; echo started; while :; do sleep 0.1; done')
+        process = self.start("--here")
+        self.read_until_started(process)
+        process.kill()
+        self.assertEqual(stopped.read_text(), "yes\n")
+        process.communicate()
 
     def test_a_signal_stops_the_bare_machine_and_leaves_the_closing_line(self):
         self.script("bare_machine", '[ "$1" = --check ] || { trap "echo removed; exit 143" TERM; echo started; sleep 600 & wait; }')
