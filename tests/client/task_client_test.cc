@@ -21,6 +21,7 @@
 
 #include "tests/client/errors.h"
 #include "tests/client/tasks.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch::client {
 namespace {
@@ -44,7 +45,7 @@ class ScriptedService final : public v1::TaskService::Service {
 
   // For a script: does not answer.
   grpc::Status Hang() {
-    released_.WaitForNotification();
+    Await(released_, "the end of the test, which lets go of calls that hang");
     return grpc::Status(grpc::StatusCode::ABORTED, "the test is over");
   }
 
@@ -106,7 +107,7 @@ class Story {
   }
 
   const TaskClient::Result& Await() {
-    over_.WaitForNotification();
+    taskwatch::Await(over_, "the end of a call");
     return result_;
   }
 

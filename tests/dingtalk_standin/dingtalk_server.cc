@@ -8,6 +8,7 @@
 #include "nlohmann/json.hpp"
 
 #include "tests/dingtalk_standin/control_json.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch::standin {
 namespace {
@@ -55,7 +56,9 @@ void DingTalkServer::WithModel(absl::FunctionRef<void(DingTalkModel& model, absl
 
 void DingTalkServer::AwaitCalls(Api api, int64_t count) {
   std::unique_lock<std::mutex> lock(mutex_);
-  call_handled_.wait(lock, [&] { return model_.counts().of(api) >= count; });
+  const bool reached = call_handled_.wait_for(lock, absl::ToChronoNanoseconds(Patience()),
+                                              [&] { return model_.counts().of(api) >= count; });
+  if (!reached) GiveUp(absl::StrCat("call ", count, " to the stand-in"));
 }
 
 Answer DingTalkServer::Handle(const Request& request) {

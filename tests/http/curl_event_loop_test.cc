@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 
 #include "tests/fakes/raw_server.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 namespace {
@@ -46,7 +47,7 @@ TEST(CurlEventLoop, WakesFromASleepWithoutTimersForAPost) {
   for (int i = 0; i < 100; ++i) {
     absl::Notification once;
     loop.Post([&once] { once.Notify(); });
-    once.WaitForNotification();
+    Await(once, "the loop to run what was posted");
   }
   loop.Stop();
   thread.join();

@@ -3,8 +3,11 @@
 #include <ostream>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 
@@ -74,7 +77,9 @@ GetRequest::~GetRequest() {
 
 const grpc::Status& GetRequest::Await() {
   const auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return status_.has_value(); };
-  absl::MutexLock lock(&mutex_, absl::Condition(&over));
+  taskwatch::Await(mutex_, absl::Condition(&over),
+                   absl::StrCat("the end of GetTaskInfo of '", request_.task_id(), "'"));
+  absl::MutexLock lock(&mutex_);
   return *status_;
 }
 
@@ -124,13 +129,15 @@ bool WatchStream::AwaitMessages(size_t count) {
   const auto enough = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return messages_.size() >= count || status_.has_value();
   };
-  absl::MutexLock lock(&mutex_, absl::Condition(&enough));
+  Await(mutex_, absl::Condition(&enough), absl::StrCat(count, " messages of WatchTask of '", request_.task_id(), "'"));
+  absl::MutexLock lock(&mutex_);
   return messages_.size() >= count;
 }
 
 const grpc::Status& WatchStream::AwaitEnd() {
   const auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return status_.has_value(); };
-  absl::MutexLock lock(&mutex_, absl::Condition(&over));
+  Await(mutex_, absl::Condition(&over), absl::StrCat("the end of WatchTask of '", request_.task_id(), "'"));
+  absl::MutexLock lock(&mutex_);
   return *status_;
 }
 

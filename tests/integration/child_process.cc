@@ -1,8 +1,10 @@
 #include "tests/integration/child_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 namespace {
@@ -43,7 +48,9 @@ std::string LineIn(absl::string_view text, absl::string_view part) {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const Environment& environment) {
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const Environment& environment)
+    : name_(arguments.front()),
+      witness_([this] { return absl::StrCat(name_, " printed:\n", standard_output(), standard_error()); }) {
   int out[2];
   int err[2];
   if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) Die("pipe2");
@@ -84,12 +91,18 @@ std::string ChildProcess::AwaitLine(absl::string_view text) {
     if (line.empty()) line = LineIn(err_.text, text);
     return !line.empty() || (out_.ended && err_.ended);
   };
-  absl::MutexLock lock(&mutex_, absl::Condition(&found));
+  Await(mutex_, absl::Condition(&found), absl::StrCat(name_, " to print '", text, "'"));
   return line;
 }
 
 int ChildProcess::AwaitExit() {
   if (std::exchange(reaped_, true)) return exit_code_;
+  // glibc 2.36 declares a function for it, but not for C++.
+  pollfd process = {static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
+  if (process.fd < 0) Die("pidfd_open");
+  const int patience = static_cast<int>(absl::ToInt64Milliseconds(Patience()));
+  if (poll(&process, 1, patience) == 0) GiveUp(absl::StrCat(name_, " to end"));
+  close(process.fd);
   int status = 0;
   while (waitpid(pid_, &status, 0) != pid_) {
   }

@@ -13,9 +13,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
+#include "tests/patience/patience.h"
+
 namespace taskwatch {
 
-// Runs from its construction until it ends by itself or by a signal. Its stdin is empty.
+// Runs from its construction until it ends by itself or by a signal. Its stdin is empty. What it has printed is told
+// when any wait of the test is given up.
 class ChildProcess {
  public:
   using Environment = std::map<std::string, std::string>;
@@ -53,12 +56,15 @@ class ChildProcess {
   };
   void Read(Output& output);
 
+  const std::string name_;
   pid_t pid_ = 0;
   bool reaped_ = false;
   int exit_code_ = 0;
   mutable absl::Mutex mutex_;
   Output out_;
   Output err_;
+  // Last, so that what it tells of is there.
+  const Witness witness_;
 };
 
 }  // namespace taskwatch

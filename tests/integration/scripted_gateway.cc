@@ -3,6 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "tests/patience/patience.h"
+
 namespace taskwatch {
 namespace {
 
@@ -43,7 +45,7 @@ int64_t ScriptedGateway::calls() const {
 
 void ScriptedGateway::AwaitCalls(int64_t count) {
   const auto reached = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return calls_ >= count; };
-  absl::MutexLock lock(&mutex_, absl::Condition(&reached));
+  Await(mutex_, absl::Condition(&reached), absl::StrCat("call ", count, " to the gateway"));
 }
 
 void ScriptedGateway::Answer(RawServer::Connection& connection, const std::string& head) {

@@ -13,11 +13,14 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
 #include "service/runtime/event_loop.h"
 #include "tests/integration/calls.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 
@@ -60,15 +63,28 @@ TaskwatchService::Stats ServiceUnderTest::stats() {
 
 void ServiceUnderTest::Await(absl::FunctionRef<bool(const TaskwatchService::Stats&)> wish) {
   absl::Notification fulfilled;
+  absl::Mutex mutex;
+  TaskwatchService::Stats latest;
+  const Witness statistics([&] {
+    absl::MutexLock lock(&mutex);
+    return absl::StrCat("of ", latest.calls.started, " calls ", latest.calls.finished, " have finished and ",
+                        latest.calls.open, " are open; there are ", latest.tracker.watchers, " watchers, ",
+                        latest.tracker.waiting_gets, " waiting gets and ", latest.tracker.entries, " entries");
+  });
   std::function<void()> look = [&] {
-    if (wish(service_->stats())) {
+    const TaskwatchService::Stats stats = service_->stats();
+    {
+      absl::MutexLock lock(&mutex);
+      latest = stats;
+    }
+    if (wish(stats)) {
       fulfilled.Notify();
     } else {
       service_->loop()->RunAfter(absl::Milliseconds(1), look);
     }
   };
   service_->loop()->Post(look);
-  fulfilled.WaitForNotification();
+  taskwatch::Await(fulfilled, "the service's statistics to be as wished");
 }
 
 size_t ResidentBytes() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 #include "tests/fakes/secret_path.h"
@@ -19,6 +20,7 @@
 #include "tests/integration/child_process.h"
 #include "tests/integration/scripted_gateway.h"
 #include "tests/integration/taskwatchd_process.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 namespace {
@@ -247,7 +249,9 @@ TEST(Taskwatchd, OutlivesClientsThatAreKilled) {
 
   // The server notices sooner or later; then all places are free again.
   std::vector<std::unique_ptr<WatchStream>> newcomers;
+  const absl::Time end = absl::Now() + Patience();
   while (newcomers.size() < kHolders * kStreamsEach) {
+    ASSERT_LT(absl::Now(), end) << newcomers.size() << " places have become free";
     auto newcomer = std::make_unique<WatchStream>(taskwatchd.stub(), "abcd");
     if (newcomer->AwaitMessages(1)) {
       newcomers.push_back(std::move(newcomer));

@@ -25,6 +25,13 @@ Config ConfigWithoutPolls(const std::string& upstream_url) {
   return config;
 }
 
+// For calls that cannot ask for polls that are more frequent.
+Config ConfigWithQuickPolls(const std::string& upstream_url) {
+  Config config = TestConfig(upstream_url);
+  config.max_poll_interval = absl::Milliseconds(10);
+  return config;
+}
+
 WatchStream::Options PollingAsFastAsItGoes() {
   WatchStream::Options options;
   options.poll_interval = absl::Milliseconds(1);
@@ -219,7 +226,7 @@ TEST(WatchTask, RefusesMoreWatchersThanTheServerMayHave) {
 TEST(WaitTask, ReturnsWhenTheTaskIsDone) {
   ScriptedGateway gateway;
   gateway.FinishWithCall(3);
-  ServiceUnderTest service(TestConfig(gateway.url()));
+  ServiceUnderTest service(ConfigWithQuickPolls(gateway.url()));
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kLongDeadline));
   v1::WaitTaskRequest request;
@@ -248,7 +255,7 @@ TEST(WaitTask, ReturnsTheLatestStateWhenItsTimeIsUp) {
 
 TEST(WaitTask, ReturnsAChangeToACallerWhoGaveAnEtag) {
   ScriptedGateway gateway;
-  ServiceUnderTest service(TestConfig(gateway.url()));
+  ServiceUnderTest service(ConfigWithQuickPolls(gateway.url()));
   const GetResult known = Get(service.stub(), "abcd");
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kLongDeadline));

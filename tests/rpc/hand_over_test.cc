@@ -10,6 +10,7 @@
 
 #include "service/runtime/simulated_loop.h"
 #include "service/server/completion_thread.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 namespace {
@@ -33,7 +34,7 @@ TEST_F(HandOverTest, DoesASingleOperationOnTheCompletionThreadAfterTheTurn) {
   });
   EXPECT_FALSE(done.HasBeenNotified());
   loop_.RunPosted();
-  done.WaitForNotification();
+  Await(done, "the completion thread");
   EXPECT_NE(thread, std::this_thread::get_id());
 }
 
@@ -47,7 +48,7 @@ TEST_F(HandOverTest, DoesManyInTheirOrder) {
     done.Notify();
   });
   loop_.RunPosted();
-  done.WaitForNotification();
+  Await(done, "the completion thread");
   EXPECT_EQ(order, "abc");
 }
 
@@ -60,7 +61,7 @@ TEST_F(HandOverTest, BeginsAnewWithEachTurn) {
       done.Notify();
     });
     loop_.RunPosted();
-    done.WaitForNotification();
+    Await(done, "the completion thread");
     EXPECT_EQ(count, turn);
   }
 }

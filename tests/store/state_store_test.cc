@@ -26,6 +26,7 @@
 #include "service/quota/call_ledger.h"
 #include "service/store/database.h"
 #include "service/task/task_info.h"
+#include "tests/patience/patience.h"
 #include "tests/store/temporary_folder.h"
 
 namespace taskwatch {
@@ -93,7 +94,7 @@ class StateStoreTest : public testing::Test {
       result = status;
       done.Notify();
     });
-    done.WaitForNotification();
+    Await(done, "the store to record a number of calls");
     return result;
   }
 
