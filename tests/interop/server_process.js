@@ -7,9 +7,9 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const readline = require('node:readline');
 
-// In milliseconds: half of what Bazel gives the test, so that the other half is left to tell of it. No expectation of
-// any.
-const kPatience = Number(process.env.TEST_TIMEOUT ?? 300) * 500;
+// The longest that anything is waited for: half of what Bazel gives the test, so that the other half is left to tell of
+// it. No expectation of any machine.
+const patience = { milliseconds: Number(process.env.TEST_TIMEOUT ?? 300) * 500 };
 
 // Those that have not ended.
 const running = new Set();
@@ -17,14 +17,16 @@ const running = new Set();
 process.on('exit', () => running.forEach(({ child }) => child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-// Settles as `promise` does, or rejects after kPatience, with `what` was waited for and what all servers have printed.
+// Settles as `promise` does, or rejects when the patience is at its end, with `what` was waited for and what all servers
+// have printed.
 async function within(promise, what) {
+  const { milliseconds } = patience;
   let timer;
   const giveUp = new Promise((_, reject) => {
     timer = setTimeout(() => {
       const printed = [...running].map((server) => `${server.name} printed:\n${server.output}`);
-      reject(new Error([`waited ${kPatience / 1000} s for ${what}`, ...printed].join('\n')));
-    }, kPatience);
+      reject(new Error([`waited ${milliseconds / 1000} s for ${what}`, ...printed].join('\n')));
+    }, milliseconds);
   });
   try {
     return await Promise.race([promise, giveUp]);
@@ -93,4 +95,4 @@ class ServerProcess {
   }
 }
 
-module.exports = { ServerProcess, kPatience, within };
+module.exports = { ServerProcess, patience, within };

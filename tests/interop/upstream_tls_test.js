@@ -6,7 +6,7 @@ const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 
-const { kPatience } = require('./server_process.js');
+const { patience } = require('./server_process.js');
 const { startStandin, startTaskwatchd, temporaryFolder } = require('./taskwatchd.js');
 
 // A stand-in that shows a certificate for `names`, which vouches for itself.
@@ -17,7 +17,7 @@ async function startTlsStandin(t, names) {
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
     ...['-subj', '/CN=stand-in', '-addext', `subjectAltName=${names}`, '-out', certificate, '-keyout', key],
   ];
-  execFileSync('openssl', args, { timeout: kPatience });
+  execFileSync('openssl', args, { timeout: patience.milliseconds });
   const standin = await startStandin(t, [`--tls_cert_file=${certificate}`, `--tls_key_file=${key}`]);
   return { standin, certificate };
 }
