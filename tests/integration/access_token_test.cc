@@ -71,7 +71,7 @@ class TokenCall : public testing::TestWithParam<TokenCallRow> {
 TEST_P(TokenCall, IsMadeOnceForManyWhoWaitWhenTheTokenHasExpired) {
   const std::unique_ptr<DingTalkServer> gateway = StartGateway();
   ServiceUnderTest service(ConfigFor(*gateway, DingTalkModel::Options().app_secret));
-  ASSERT_TRUE(Get(service.stub(), TaskId(0)).status.ok());
+  ASSERT_THAT(Get(service.stub(), TaskId(0)).status, IsOkCall());
   ASSERT_EQ(CountsOf(*gateway).of(GetParam().api), 1);
   gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ExpireTokens(); });
 
@@ -82,7 +82,7 @@ TEST_P(TokenCall, IsMadeOnceForManyWhoWaitWhenTheTokenHasExpired) {
     requests.push_back(std::make_unique<GetRequest>(service.stub(), TaskId(i), fresh));
   }
 
-  for (const auto& request : requests) EXPECT_TRUE(request->Await().ok()) << ErrorIn(request->Await());
+  for (const auto& request : requests) EXPECT_THAT(request->Await(), IsOkCall());
   EXPECT_EQ(CountsOf(*gateway).of(GetParam().api), 2);
 }
 
@@ -116,7 +116,7 @@ TEST_P(TokenCall, ThatIsRejectedEvenWithANewTokenIsToldAsTheServicesOwnTrouble) 
   EXPECT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION) << error;
   EXPECT_EQ(error.reason, "UPSTREAM_UNAUTHENTICATED");
   EXPECT_EQ(error.metadata.at("upstream_code"), "InvalidAuthentication");
-  EXPECT_TRUE(Get(service.stub(), TaskId(0)).status.ok()) << "the next call works";
+  EXPECT_THAT(Get(service.stub(), TaskId(0)).status, IsOkCall()) << "the next call works";
 }
 
 INSTANTIATE_TEST_SUITE_P(AccessToken, TokenCall,

@@ -2,6 +2,7 @@
 #ifndef TASKWATCH_TESTS_INTEGRATION_CALLS_H_
 #define TASKWATCH_TESTS_INTEGRATION_CALLS_H_
 
+#include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 
 #include <cstddef>
@@ -41,6 +42,12 @@ struct CallError {
 };
 CallError ErrorIn(const grpc::Status& status);
 std::ostream& operator<<(std::ostream& stream, const CallError& error);
+
+// Matches how a call has ended, a grpc::Status, and shows its details when it does not.
+MATCHER(IsOkCall, negation ? "is not OK" : "is OK") {
+  *result_listener << "which has " << ErrorIn(arg);
+  return arg.ok();
+}
 
 // The longest that a call of a test may take: it ends a test that hangs, and is no expectation of any.
 inline constexpr absl::Duration kLongDeadline = absl::Minutes(4);

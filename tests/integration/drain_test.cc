@@ -69,13 +69,13 @@ TEST(Drain, DeliversAFinalStateThatIsPending) {
   WatchStream fast(service.stub(), task_id, fast_reader);
   ASSERT_TRUE(fast.AwaitMessages(1500));
   gateway.Finish();
-  ASSERT_TRUE(fast.AwaitEnd().ok()) << ErrorIn(fast.AwaitEnd());
+  ASSERT_THAT(fast.AwaitEnd(), IsOkCall());
   ASSERT_EQ(service.stats().calls.open, 1u) << "the slow reader is in the middle of an old message";
 
   std::thread draining([&service] { service.service().Drain(kPatience); });
   slow.StartReading();
 
-  EXPECT_TRUE(slow.AwaitEnd().ok()) << ErrorIn(slow.AwaitEnd());
+  EXPECT_THAT(slow.AwaitEnd(), IsOkCall());
   EXPECT_EQ(slow.last_task().etag(), fast.last_task().etag());
   draining.join();
 }
@@ -127,7 +127,7 @@ TEST(Drain, LetsAGetThatIsUnderWayFinish) {
   EXPECT_EQ(ErrorIn(watch.AwaitEnd()).reason, "SERVER_DRAINING");
   gateway.Release();
 
-  EXPECT_TRUE(get.Await().ok()) << ErrorIn(get.Await());
+  EXPECT_THAT(get.Await(), IsOkCall());
   draining.join();
 }
 

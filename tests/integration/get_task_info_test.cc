@@ -63,7 +63,7 @@ TEST(GetTaskInfo, TellsDingTalksOwnExample) {
 
   const GetResult result = Get(service.stub(), "abcd");
 
-  ASSERT_TRUE(result.status.ok()) << ErrorIn(result.status);
+  ASSERT_THAT(result.status, IsOkCall());
   EXPECT_EQ(result.task.task_id(), "abcd");
   EXPECT_EQ(result.task.state(), v1::TASK_STATE_PARTIALLY_FAILED);
   EXPECT_TRUE(result.task.done());
@@ -92,7 +92,7 @@ TEST_P(UpstreamStatus, BecomesItsState) {
 
   const GetResult result = Get(service.stub(), "t1");
 
-  ASSERT_TRUE(result.status.ok()) << ErrorIn(result.status);
+  ASSERT_THAT(result.status, IsOkCall());
   EXPECT_EQ(result.task.state(), GetParam().state);
   EXPECT_EQ(result.task.done(), GetParam().done);
   EXPECT_EQ(result.task.upstream_status(), GetParam().upstream_status);
@@ -126,7 +126,7 @@ TEST_P(MalformedAnswer, IsAnErrorOfTheUpstreamsAndNoState) {
   EXPECT_EQ(error.domain, "taskwatch");
   EXPECT_EQ(error.metadata.at("http_status"), "200");
   EXPECT_EQ(CountsOf(*gateway).of(Api::kTaskInfo), 1) << "a garbled answer costs one call";
-  EXPECT_TRUE(Get(service.stub(), "abcd").status.ok()) << "the next call works";
+  EXPECT_THAT(Get(service.stub(), "abcd").status, IsOkCall()) << "the next call works";
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -250,7 +250,7 @@ TEST(GetTaskInfo, TakesTheLongestTaskId) {
   gateway->WithModel([&task_id](DingTalkModel& model, absl::Time) {
     model.AddTask(task_id, standin::ExamplePlan(), absl::UnixEpoch());
   });
-  EXPECT_TRUE(Get(service.stub(), task_id).status.ok());
+  EXPECT_THAT(Get(service.stub(), task_id).status, IsOkCall());
 }
 
 TEST(GetTaskInfo, MakesOneUpstreamCallForFiveHundredCallersOfARunningTask) {
@@ -264,7 +264,7 @@ TEST(GetTaskInfo, MakesOneUpstreamCallForFiveHundredCallersOfARunningTask) {
   gateway.Release();
 
   for (const auto& request : requests) {
-    ASSERT_TRUE(request->Await().ok()) << ErrorIn(request->Await());
+    ASSERT_THAT(request->Await(), IsOkCall());
     EXPECT_EQ(request->task().succeeded_count(), 1);
   }
   EXPECT_EQ(gateway.calls(), 1);
@@ -277,7 +277,7 @@ TEST(GetTaskInfo, AsksOnceAboutATaskThatHasEnded) {
   GetRequest::Options fresh;
   fresh.max_staleness = absl::ZeroDuration();
   const GetResult second = Get(service.stub(), "abcd", fresh);
-  ASSERT_TRUE(second.status.ok()) << ErrorIn(second.status);
+  ASSERT_THAT(second.status, IsOkCall());
   EXPECT_EQ(second.task.etag(), first.task.etag());
   EXPECT_EQ(CountsOf(*gateway).of(Api::kTaskInfo), 1);
 }
@@ -306,7 +306,7 @@ TEST(GetTaskInfo, LetsACancelledCallerGoAtOnceWhileTheFetchGoesOnForTheOther) {
     return stats.tracker.waiting_gets == 1 && stats.calls.finished == 1;
   });
   gateway.Release();
-  EXPECT_TRUE(staying.Await().ok()) << ErrorIn(staying.Await());
+  EXPECT_THAT(staying.Await(), IsOkCall());
   EXPECT_EQ(gateway.calls(), 1);
 }
 
@@ -320,7 +320,7 @@ TEST(GetTaskInfo, EndsAtTheCallersDeadlineWhileTheFetchGoesOnForTheOther) {
   EXPECT_EQ(Get(service.stub(), "abcd", hurried).status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   service.Await([](const TaskwatchService::Stats& stats) { return stats.tracker.waiting_gets == 1; });
   gateway.Release();
-  EXPECT_TRUE(staying.Await().ok()) << ErrorIn(staying.Await());
+  EXPECT_THAT(staying.Await(), IsOkCall());
   EXPECT_EQ(gateway.calls(), 1);
 }
 

@@ -49,7 +49,7 @@ TEST(Quota, LetsNoRefusalReachAHundredCallersOfAHundredTasksAtOnce) {
   for (int i = 0; i < 100; ++i) {
     requests.push_back(std::make_unique<GetRequest>(service.stub(), absl::StrCat("task-", i)));
   }
-  for (const auto& request : requests) EXPECT_TRUE(request->Await().ok()) << ErrorIn(request->Await());
+  for (const auto& request : requests) EXPECT_THAT(request->Await(), IsOkCall());
 
   // How many calls were refused depends on the machine, where a stall lets calls arrive together; none is, as a rule,
   // and in virtual time none at all (//tests/quota:quota_test).
@@ -65,7 +65,7 @@ TEST(Quota, TellsWhoCannotWaitBeforeAnyCallIsMade) {
   // One call in a thousand seconds.
   config.upstream_qps = 0.001;
   ServiceUnderTest service(config);
-  ASSERT_TRUE(Get(service.stub(), "task-0").status.ok());
+  ASSERT_THAT(Get(service.stub(), "task-0").status, IsOkCall());
 
   const CallError error = ErrorIn(Get(service.stub(), "task-1").status);
 
@@ -81,8 +81,8 @@ TEST(Quota, TellsThatTheMonthIsUsedUpWithoutACall) {
   Config config = ConfigWithLimits(*gateway);
   config.upstream_monthly_calls = 2;
   ServiceUnderTest service(config);
-  ASSERT_TRUE(Get(service.stub(), "task-0").status.ok());
-  ASSERT_TRUE(Get(service.stub(), "task-1").status.ok());
+  ASSERT_THAT(Get(service.stub(), "task-0").status, IsOkCall());
+  ASSERT_THAT(Get(service.stub(), "task-1").status, IsOkCall());
 
   const CallError error = ErrorIn(Get(service.stub(), "task-2").status);
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 #include "tests/dingtalk_standin/api.h"
@@ -25,6 +26,7 @@
 #include "tests/integration/child_process.h"
 #include "tests/integration/recording_gateway.h"
 #include "tests/integration/taskwatchd_process.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 namespace {
@@ -37,7 +39,7 @@ using testing::HasSubstr;
 constexpr char kCanaryToken[] = "canary-token-7d1f0c5e";
 constexpr char kCanarySecret[] = "canary-app-secret-b2e94a66";
 // What a fault brings is of no importance, but that something is brought soon.
-constexpr absl::Duration kTimeForOneAttempt = absl::Milliseconds(400);
+constexpr absl::Duration kTimeForOneAttempt = absl::Milliseconds(250);
 constexpr char kTokenHeader[] = "x-acs-dingtalk-access-token: ";
 
 // Everything that a caller is told.
@@ -143,7 +145,8 @@ TEST_P(Canary, IsInNoOutputStatusOrCommandLine) {
     for (int i = 0; i < 1000; ++i) model.AddTask(absl::StrCat("task", i), plan, now);
   });
   SecretPath file;
-  Flags flags = {"--upstream_timeout=200ms"};
+  // Heartbeats tell watchers of errors, so they come soon too.
+  Flags flags = {"--upstream_timeout=200ms", "--min_heartbeat_interval=50ms", "--heartbeat_interval=50ms"};
   // As loud as it can be made.
   ChildProcess::Environment environment = {
       {"GRPC_VERBOSITY", "DEBUG"}, {"GRPC_TRACE", "all"}, {"SPDLOG_LEVEL", "trace"}};
@@ -173,7 +176,11 @@ TEST_P(Canary, IsInNoOutputStatusOrCommandLine) {
     }
   }
   // A slow machine may not make it at the first time.
-  while (!absl::StrContains(callers.told(), "TASK_STATE_SUCCEEDED")) callers.Call();
+  const absl::Time end = absl::Now() + Patience();
+  while (!absl::StrContains(callers.told(), "TASK_STATE_SUCCEEDED")) {
+    ASSERT_LT(absl::Now(), end) << callers.told();
+    callers.Call();
+  }
   const std::set<std::string> tokens = TokensIn(gateway.record());
   ASSERT_FALSE(tokens.empty());
   for (const char* name :

@@ -82,7 +82,7 @@ TEST_F(StateFile, SparesTheNextTaskwatchdEveryCallForATaskThatHasEnded) {
   {
     const auto taskwatchd = Start();
     const GetResult result = Get(taskwatchd->stub(), "abcd");
-    ASSERT_TRUE(result.status.ok()) << ErrorIn(result.status);
+    ASSERT_THAT(result.status, IsOkCall());
     before = result.task;
     taskwatchd->process().Signal(SIGTERM);
     ASSERT_EQ(taskwatchd->process().AwaitExit(), 0);
@@ -91,7 +91,7 @@ TEST_F(StateFile, SparesTheNextTaskwatchdEveryCallForATaskThatHasEnded) {
 
   const GetResult result = Get(taskwatchd->stub(), "abcd", {absl::ZeroDuration()});
   WatchStream stream(taskwatchd->stub(), "abcd");
-  EXPECT_TRUE(stream.AwaitEnd().ok());
+  EXPECT_THAT(stream.AwaitEnd(), IsOkCall());
 
   EXPECT_EQ(result.task.SerializeAsString(), before.SerializeAsString());
   EXPECT_EQ(stream.last_task().SerializeAsString(), before.SerializeAsString());

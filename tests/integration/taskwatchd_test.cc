@@ -35,7 +35,7 @@ TEST(Taskwatchd, SaysAtItsStartWhereItListensAndWhichUpstreamItUses) {
   EXPECT_THAT(taskwatchd.start_line(), testing::MatchesRegex(absl::StrCat(".* info listening on 127\\.0\\.0\\.1:[1-9]"
                                                                           "[0-9]*, upstream ",
                                                                           gateway.url())));
-  EXPECT_TRUE(Get(taskwatchd.stub(), "abcd").status.ok());
+  EXPECT_THAT(Get(taskwatchd.stub(), "abcd").status, IsOkCall());
   EXPECT_EQ(taskwatchd.process().standard_output(), "");
 }
 
@@ -260,8 +260,8 @@ TEST(Taskwatchd, OutlivesClientsThatAreKilled) {
     }
   }
   gateway.Finish();
-  EXPECT_TRUE(steady.AwaitEnd().ok()) << ErrorIn(steady.AwaitEnd());
-  for (const auto& newcomer : newcomers) EXPECT_TRUE(newcomer->AwaitEnd().ok()) << ErrorIn(newcomer->AwaitEnd());
+  EXPECT_THAT(steady.AwaitEnd(), IsOkCall());
+  for (const auto& newcomer : newcomers) EXPECT_THAT(newcomer->AwaitEnd(), IsOkCall());
   taskwatchd.process().Signal(SIGTERM);
   EXPECT_EQ(taskwatchd.process().AwaitExit(), 0);
 }

@@ -67,7 +67,7 @@ TEST_P(Trouble, IsToldWithinTheCallersDeadlineAndThenForgotten) {
   // A slow machine may not answer within that time-out, but it will once.
   const absl::Time end = absl::Now() + Patience();
   while (GetParam().hangs && !next.status.ok() && absl::Now() < end) next = Get(service.stub(), "abcd");
-  EXPECT_TRUE(next.status.ok()) << ErrorIn(next.status);
+  EXPECT_THAT(next.status, IsOkCall());
   EXPECT_EQ(next.task.state(), v1::TASK_STATE_PARTIALLY_FAILED);
 }
 
@@ -85,7 +85,7 @@ TEST(Upstream, ThatResetsOnceIsAskedAgainWithoutTheCallerNoticing) {
   ServiceUnderTest service(TestConfig(gateway->base_url()));
   gateway->WithModel([](DingTalkModel& model, absl::Time) { model.InjectFault(*standin::CannedFault("reset")); });
   const GetResult result = Get(service.stub(), "abcd");
-  EXPECT_TRUE(result.status.ok()) << ErrorIn(result.status);
+  EXPECT_THAT(result.status, IsOkCall());
 }
 
 TEST(Upstream, ThatHangsDoesNotOutlastTheCallersDeadline) {
@@ -118,7 +118,7 @@ TEST(Upstream, ThatRedirectsIsNotFollowed) {
   EXPECT_EQ(error.metadata.at("http_status"), "302");
   EXPECT_EQ(elsewhere.connections(), 0);
   const GetResult next = Get(service.stub(), "abcd");
-  EXPECT_TRUE(next.status.ok()) << ErrorIn(next.status);
+  EXPECT_THAT(next.status, IsOkCall());
 }
 
 TEST(Upstream, ThatIsDownIsUnavailableUntilItIsUpAgain) {
@@ -134,7 +134,7 @@ TEST(Upstream, ThatIsDownIsUnavailableUntilItIsUpAgain) {
   EXPECT_TRUE(error.retry_after.has_value());
   const std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(options);
   const GetResult next = Get(service.stub(), "abcd");
-  EXPECT_TRUE(next.status.ok()) << ErrorIn(next.status);
+  EXPECT_THAT(next.status, IsOkCall());
 }
 
 TEST(Upstream, ThatSendsFiftyMegabytesCostsNoMemory) {
@@ -158,7 +158,7 @@ TEST(Upstream, ThatSendsFiftyMegabytesCostsNoMemory) {
   // All of them together would be a hundred times as much.
   EXPECT_LT(ResidentBytes(), before + MemoryBound(kHuge));
   gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ClearFaults(); });
-  EXPECT_TRUE(Get(service.stub(), "abcd").status.ok());
+  EXPECT_THAT(Get(service.stub(), "abcd").status, IsOkCall());
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST(WatchTask, TellsEachStateOnceInOrderAndEndsWithOkAfterTheLast) {
 
   WatchStream watch(service.stub(), "abcd", PollingAsFastAsItGoes());
 
-  ASSERT_TRUE(watch.AwaitEnd().ok()) << ErrorIn(watch.AwaitEnd());
+  ASSERT_THAT(watch.AwaitEnd(), IsOkCall());
   int64_t last = 0;
   std::string last_etag;
   for (const v1::WatchTaskResponse& message : watch.messages()) {
@@ -80,7 +80,7 @@ int64_t CallsFor(int watchers) {
   });
   gateway.Release();
   for (const auto& stream : streams) {
-    EXPECT_TRUE(stream->AwaitEnd().ok()) << ErrorIn(stream->AwaitEnd());
+    EXPECT_THAT(stream->AwaitEnd(), IsOkCall());
     EXPECT_EQ(stream->last_task().state(), v1::TASK_STATE_SUCCEEDED);
     EXPECT_EQ(stream->last_task().etag(), streams.front()->last_task().etag());
     EXPECT_TRUE(stream->messages().back().has_task()) << "the final state comes last";
@@ -98,7 +98,7 @@ TEST(WatchTask, TellsAKnownTaskAtOnceWhileTheUpstreamHangs) {
   ScriptedGateway gateway;
   ServiceUnderTest service(TestConfig(gateway.url()));
   const GetResult known = Get(service.stub(), "abcd");
-  ASSERT_TRUE(known.status.ok()) << ErrorIn(known.status);
+  ASSERT_THAT(known.status, IsOkCall());
   gateway.Hold();
   WatchStream first(service.stub(), "abcd", PollingAsFastAsItGoes());
   gateway.AwaitCalls(2);
@@ -128,7 +128,7 @@ TEST(WatchTask, TellsWhatAnotherCallersGetHasBroughtToLight) {
   ASSERT_TRUE(watch.AwaitMessages(1));
   gateway.Finish();
   EXPECT_TRUE(Get(service.stub(), "abcd", Fresh()).task.done());
-  EXPECT_TRUE(watch.AwaitEnd().ok()) << ErrorIn(watch.AwaitEnd());
+  EXPECT_THAT(watch.AwaitEnd(), IsOkCall());
   EXPECT_EQ(watch.last_task().state(), v1::TASK_STATE_SUCCEEDED);
   EXPECT_EQ(gateway.calls(), 2);
 }
@@ -156,7 +156,7 @@ TEST(WatchTask, TellsAFinishedTaskAlsoToOneWhoKnowsIt) {
   WatchStream::Options options;
   options.last_etag = known.task.etag();
   WatchStream watch(service.stub(), "abcd", options);
-  EXPECT_TRUE(watch.AwaitEnd().ok()) << ErrorIn(watch.AwaitEnd());
+  EXPECT_THAT(watch.AwaitEnd(), IsOkCall());
   EXPECT_EQ(watch.last_task().etag(), known.task.etag());
   EXPECT_EQ(watch.messages().size(), 1u);
   EXPECT_EQ(gateway.calls(), 1);
@@ -233,7 +233,7 @@ TEST(WaitTask, ReturnsWhenTheTaskIsDone) {
   request.set_task_id("abcd");
   v1::WaitTaskResponse response;
   const grpc::Status status = service.stub().WaitTask(&context, request, &response);
-  ASSERT_TRUE(status.ok()) << ErrorIn(status);
+  ASSERT_THAT(status, IsOkCall());
   EXPECT_EQ(response.task().state(), v1::TASK_STATE_SUCCEEDED);
 }
 
@@ -241,7 +241,7 @@ TEST(WaitTask, ReturnsTheLatestStateWhenItsTimeIsUp) {
   ScriptedGateway gateway;
   ServiceUnderTest service(ConfigWithoutPolls(gateway.url()));
   // Known before, so that there is something to return however soon the time is up.
-  ASSERT_TRUE(Get(service.stub(), "abcd").status.ok());
+  ASSERT_THAT(Get(service.stub(), "abcd").status, IsOkCall());
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kLongDeadline));
   v1::WaitTaskRequest request;
@@ -249,7 +249,7 @@ TEST(WaitTask, ReturnsTheLatestStateWhenItsTimeIsUp) {
   SetDuration(absl::Milliseconds(20), request.mutable_timeout());
   v1::WaitTaskResponse response;
   const grpc::Status status = service.stub().WaitTask(&context, request, &response);
-  ASSERT_TRUE(status.ok()) << ErrorIn(status);
+  ASSERT_THAT(status, IsOkCall());
   EXPECT_FALSE(response.task().done());
 }
 
@@ -264,7 +264,7 @@ TEST(WaitTask, ReturnsAChangeToACallerWhoGaveAnEtag) {
   request.set_last_etag(known.task.etag());
   v1::WaitTaskResponse response;
   const grpc::Status status = service.stub().WaitTask(&context, request, &response);
-  ASSERT_TRUE(status.ok()) << ErrorIn(status);
+  ASSERT_THAT(status, IsOkCall());
   EXPECT_NE(response.task().etag(), known.task.etag());
   EXPECT_FALSE(response.task().done());
 }

@@ -83,7 +83,7 @@ TEST(WatcherStorm, OfOpensAndCancelsLeavesNothingBehindAndDisturbsNobody) {
   EXPECT_EQ(steady.messages().size(), 1u);
   gateway.Finish();
   EXPECT_TRUE(Get(service.stub(), "steady", Fresh()).task.done());
-  EXPECT_TRUE(steady.AwaitEnd().ok()) << ErrorIn(steady.AwaitEnd());
+  EXPECT_THAT(steady.AwaitEnd(), IsOkCall());
   EXPECT_EQ(steady.last_task().state(), v1::TASK_STATE_SUCCEEDED);
 }
 
@@ -128,7 +128,7 @@ TEST(WatcherStorm, OfReadersThatNeverReadIsEndedAndDisturbsNobody) {
 
   EXPECT_GT(reader.messages().size(), 100u) << "the one who reads was told all the while";
   gateway.Finish();
-  EXPECT_TRUE(reader.AwaitEnd().ok()) << ErrorIn(reader.AwaitEnd());
+  EXPECT_THAT(reader.AwaitEnd(), IsOkCall());
   for (const auto& stream : stalled) {
     stream->StartReading();
     EXPECT_FALSE(stream->AwaitEnd().ok());
@@ -150,7 +150,7 @@ TEST(WatcherStorm, OfSlowReadersHoldsOneMessageForEachHoweverManyThereWere) {
   }
   ASSERT_TRUE(reader.AwaitMessages(kMoreThanBuffersHold));
   gateway.Finish();
-  ASSERT_TRUE(reader.AwaitEnd().ok()) << ErrorIn(reader.AwaitEnd());
+  ASSERT_THAT(reader.AwaitEnd(), IsOkCall());
   const TaskwatchService::Stats stats = service.stats();
   EXPECT_EQ(stats.tracker.watchers, 0u);
   EXPECT_EQ(stats.calls.open, static_cast<size_t>(kStalled)) << "they are in the middle of an old message";
@@ -158,7 +158,7 @@ TEST(WatcherStorm, OfSlowReadersHoldsOneMessageForEachHoweverManyThereWere) {
   for (const auto& stream : slow) stream->StartReading();
 
   for (const auto& stream : slow) {
-    EXPECT_TRUE(stream->AwaitEnd().ok()) << ErrorIn(stream->AwaitEnd());
+    EXPECT_THAT(stream->AwaitEnd(), IsOkCall());
     EXPECT_EQ(stream->last_task().etag(), reader.last_task().etag()) << "the last state is never dropped";
     const std::vector<v1::WatchTaskResponse> messages = stream->messages();
     EXPECT_LT(messages.size(), reader.messages().size()) << "what was out of date was never sent";
