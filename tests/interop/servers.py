@@ -99,8 +99,8 @@ class Program:
 
         self._await(look, "{} to print {!r} on {}".format(self.name, pattern, stream))
         if not found:
-            printed = "".join(self.printed)
-            raise RuntimeError("{} ended with {} before it was ready: {}".format(self.name, self.wait(), printed))
+            exit_code = self.wait()
+            raise RuntimeError("{} ended with {} before it was ready: {}".format(self.name, exit_code, self.output))
         return found[0]
 
     def next_line(self):
