@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
@@ -49,7 +50,10 @@ TEST(Drain, TellsTenThousandStreamsToComeAgain) {
     ASSERT_EQ(error.code, grpc::StatusCode::UNAVAILABLE) << error;
     ASSERT_EQ(error.reason, "SERVER_DRAINING");
     ASSERT_TRUE(error.retry_after.has_value());
-    ASSERT_EQ(stream->messages().size(), 1u);
+    // On a slow machine heartbeats may have come as well.
+    const std::vector<v1::WatchTaskResponse> messages = stream->messages();
+    ASSERT_EQ(std::count_if(messages.begin(), messages.end(), [](const auto& message) { return message.has_task(); }),
+              1);
   }
 }
 

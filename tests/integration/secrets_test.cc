@@ -67,7 +67,9 @@ class Callers {
     request.set_task_id(NextTaskId());
     v1::WaitTaskResponse response;
     absl::StrAppend(&told_, Text(taskwatchd_.stub().WaitTask(&context, request, &response)), response.DebugString());
-    absl::StrAppend(&told_, Text(get.Await()), get.task().DebugString());
+    // Two statements: which of one statement's arguments is looked at first is open, and the task comes with the end.
+    absl::StrAppend(&told_, Text(get.Await()));
+    absl::StrAppend(&told_, get.task().DebugString());
     absl::StrAppend(&told_, Text(watch.AwaitEnd()));
     for (const v1::WatchTaskResponse& message : watch.messages()) absl::StrAppend(&told_, message.DebugString());
   }
