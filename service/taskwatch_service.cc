@@ -9,9 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
+#include "service/dingtalk/tokens/cached_access_token.h"
 #include "service/dingtalk/tokens/file_access_token.h"
 #include "service/dingtalk/tokens/fixed_access_token.h"
-#include "service/dingtalk/tokens/oauth_access_token.h"
+#include "service/dingtalk/tokens/oauth_token_call.h"
 #include "service/quota/call_gate.h"
 
 namespace taskwatch {
@@ -46,16 +47,18 @@ CallQueue::Options QueueOptions(const Config& config) {
 
 absl::StatusOr<std::unique_ptr<AccessTokenProvider>> NewAccessTokens(const Config& config, EventLoop* loop,
                                                                      HttpClient* http, CallGate* gate) {
-  if (!config.access_token_file.empty()) return std::make_unique<FileAccessToken>(config.access_token_file);
-  if (!config.access_token.empty()) return FixedAccessToken::Create(config.access_token, "DINGTALK_ACCESS_TOKEN");
-  OauthAccessToken::Options options;
+  if (!config.access_token_file.empty()) return std::make_unique<FileAccessToken>(loop, config.access_token_file);
+  if (!config.access_token.empty()) return FixedAccessToken::Create(loop, config.access_token, "DINGTALK_ACCESS_TOKEN");
+  OauthTokenCall::Options options;
   options.app_key = config.app_key;
   options.app_secret = config.app_secret;
   options.app_secret_file = config.app_secret_file;
   options.corp_id = config.corp_id;
   options.timeout = config.upstream_timeout;
   options.gate = gate;
-  return OauthAccessToken::Create(loop, http, std::move(options));
+  absl::StatusOr<std::unique_ptr<OauthTokenCall>> call = OauthTokenCall::Create(loop, http, std::move(options));
+  if (!call.ok()) return call.status();
+  return std::make_unique<CachedAccessToken>(loop, *std::move(call));
 }
 
 DingTalkTaskSource::Options SourceOptions(const Config& config) {

@@ -1,8 +1,8 @@
 #include "service/dingtalk/dingtalk_task_source.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -33,10 +33,6 @@ absl::Status InvalidTaskId() {
   details.persistence = Persistence::kPermanent;
   details.field = "task_id";
   return MakeError(details, absl::StrCat("a task id is 1 to ", kMaxTaskIdLength, " letters, digits, '_' and '-'"));
-}
-
-CallGate::Purpose PurposeOf(const FetchOptions& options) {
-  return options.priority == FetchOptions::Priority::kPoll ? CallGate::Purpose::kPoll : CallGate::Purpose::kCaller;
 }
 
 // `rejection`, of a token that had just been renewed.
@@ -72,118 +68,72 @@ absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view ta
 }  // namespace
 
 void DingTalkTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
+  if (!IsValidTaskId(task_id)) {
+    loop_->Post(lifetime_.Guard([done = std::move(done)]() mutable { done(InvalidTaskId()); }));
+    return;
+  }
   const auto attempt = std::make_shared<Attempt>();
-  attempt->source = this;
-  attempt->source_alive = alive_;
   attempt->task_id = std::string(task_id);
   attempt->options = options;
   attempt->done = std::move(done);
-  if (!IsValidTaskId(task_id)) {
-    PostError(attempt, InvalidTaskId());
-    return;
-  }
-  GetToken(attempt);
+  Begin(attempt);
 }
 
 void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& options) {
-  if (waiting_.empty()) return;
-  // Joining may let calls through, which changes the list.
-  std::vector<std::shared_ptr<Attempt>> joined;
   const auto [begin, end] = waiting_.equal_range(task_id);
-  for (auto waiting = begin; waiting != end; ++waiting) joined.push_back(waiting->second);
-  for (const std::shared_ptr<Attempt>& attempt : joined) {
-    FetchOptions& own = attempt->options;
-    own.priority = std::max(own.priority, options.priority);
-    own.deadline = std::max(own.deadline, options.deadline);
-    if (attempt->ticket != 0) gate_->Join(attempt->ticket, PurposeOf(own), own.deadline);
+  for (auto waiting = begin; waiting != end; ++waiting) {
+    Attempt& attempt = *waiting->second;
+    attempt.options.priority = std::max(attempt.options.priority, options.priority);
+    attempt.options.deadline = std::max(attempt.options.deadline, options.deadline);
+    if (attempt.state == Attempt::State::kNeedsPermit) {
+      gate_->Join(attempt.request_id, attempt.options.priority, attempt.options.deadline);
+    }
   }
 }
 
-void DingTalkTaskSource::GetToken(const std::shared_ptr<Attempt>& attempt) {
-  attempt->waited = true;
-  tokens_->GetToken([attempt](absl::StatusOr<std::string> token) {
-    attempt->waited = false;
-    if (attempt->source_alive.expired()) return;
-    if (token.ok()) {
-      attempt->token = *std::move(token);
-      attempt->source->AskLeave(attempt);
-    } else {
-      attempt->source->OnNoToken(attempt, token.status());
-    }
-  });
-  if (attempt->waited) List(attempt);
-}
-
-void DingTalkTaskSource::AskLeave(const std::shared_ptr<Attempt>& attempt) {
-  CallGate::Terms terms;
-  terms.purpose = PurposeOf(attempt->options);
-  terms.deadline = attempt->options.deadline;
-  terms.task_id = attempt->task_id;
-  const CallGate::Ticket ticket = gate_->Ask(std::move(terms), [attempt](const absl::Status& leave) {
-    if (!attempt->source_alive.expired()) attempt->source->OnLeave(attempt, leave);
-  });
-  if (ticket == 0) return;
-  attempt->waited = true;
-  attempt->ticket = ticket;
-  List(attempt);
-}
-
-void DingTalkTaskSource::OnLeave(const std::shared_ptr<Attempt>& attempt, const absl::Status& leave) {
-  Unlist(*attempt);
-  if (!leave.ok()) {
-    PostError(attempt, leave);
-  } else if (attempt->waited) {
-    // The token may have been replaced meanwhile. Leave has been counted, so it is used.
-    GetTokenAndSend(attempt);
-  } else {
-    Send(attempt);
-  }
-}
-
-void DingTalkTaskSource::GetTokenAndSend(const std::shared_ptr<Attempt>& attempt) {
-  tokens_->GetToken([attempt](absl::StatusOr<std::string> token) {
-    if (attempt->source_alive.expired()) return;
-    if (token.ok()) {
-      attempt->token = *std::move(token);
-      attempt->source->Send(attempt);
-    } else {
-      attempt->source->OnNoToken(attempt, token.status());
-    }
-  });
-}
-
-void DingTalkTaskSource::OnNoToken(const std::shared_ptr<Attempt>& attempt, const absl::Status& error) {
-  Unlist(*attempt);
-  // What DingTalk pauses for, it pauses for every call; the rate of token calls is another one.
-  if (DetailsOf(error).persistence == Persistence::kPaused) gate_->Report(Completed(error));
-  const absl::Status told = WithRejection(error, attempt->rejection);
-  PostError(attempt, told);
-}
-
-void DingTalkTaskSource::List(const std::shared_ptr<Attempt>& attempt) {
-  if (std::exchange(attempt->listed, true)) return;
+void DingTalkTaskSource::Begin(const AttemptPtr& attempt) {
+  attempt->state = Attempt::State::kNeedsToken;
   waiting_.emplace(attempt->task_id, attempt);
+  if (tokens_->Cached().has_value()) return AcquirePermit(attempt);
+  tokens_->GetToken(lifetime_.Guard([this, attempt](const absl::StatusOr<std::string>& token) {
+    token.ok() ? AcquirePermit(attempt) : OnNoToken(attempt, token.status());
+  }));
 }
 
-void DingTalkTaskSource::Unlist(Attempt& attempt) {
-  attempt.ticket = 0;
-  if (!std::exchange(attempt.listed, false)) return;
-  const auto [begin, end] = waiting_.equal_range(attempt.task_id);
-  waiting_.erase(std::find_if(begin, end, [&](const auto& waiting) { return waiting.second.get() == &attempt; }));
+void DingTalkTaskSource::AcquirePermit(const AttemptPtr& attempt) {
+  attempt->state = Attempt::State::kNeedsPermit;
+  CallRequest request;
+  request.priority = attempt->options.priority;
+  request.deadline = attempt->options.deadline;
+  request.task_id = attempt->task_id;
+  attempt->request_id = gate_->Acquire(
+      std::move(request), lifetime_.Guard([this, attempt](const absl::Status& permit) { OnPermit(attempt, permit); }));
 }
 
-void DingTalkTaskSource::Send(const std::shared_ptr<Attempt>& attempt) {
+void DingTalkTaskSource::OnPermit(const AttemptPtr& attempt, const absl::Status& permit) {
+  StopWaiting(*attempt);
+  if (!permit.ok()) return attempt->done(Completed(permit));
+  // Looked up only now, as it may have been replaced meanwhile. If it is gone, the next one is waited for: the permit
+  // has been counted, so it is used.
+  if (std::optional<std::string> token = tokens_->Cached()) return Send(attempt, *std::move(token));
+  tokens_->GetToken(lifetime_.Guard([this, attempt](absl::StatusOr<std::string> token) {
+    token.ok() ? Send(attempt, *std::move(token)) : OnNoToken(attempt, token.status());
+  }));
+}
+
+void DingTalkTaskSource::Send(const AttemptPtr& attempt, std::string token) {
+  attempt->token = std::move(token);
   HttpRequest request;
   // A valid id needs no escaping.
   request.path = absl::StrCat("/v2.0/doc/task/info/", attempt->task_id);
   request.headers.emplace_back("x-acs-dingtalk-access-token", attempt->token);
   request.timeout = options_.attempt_timeout;
-  http_->Send(std::move(request), [attempt](absl::StatusOr<HttpResponse> response) {
-    if (!attempt->source_alive.expired()) attempt->source->OnAnswer(attempt, std::move(response));
-  });
+  http_->Send(std::move(request), lifetime_.Guard([this, attempt](absl::StatusOr<HttpResponse> response) {
+    OnAnswer(attempt, std::move(response));
+  }));
 }
 
-void DingTalkTaskSource::OnAnswer(const std::shared_ptr<Attempt>& attempt, absl::StatusOr<HttpResponse> response) {
+void DingTalkTaskSource::OnAnswer(const AttemptPtr& attempt, absl::StatusOr<HttpResponse> response) {
   absl::StatusOr<TaskInfo> info =
       response.ok() ? Read(*response, attempt->task_id, attempt->token) : absl::StatusOr<TaskInfo>(response.status());
   if (info.ok()) {
@@ -197,8 +147,7 @@ void DingTalkTaskSource::OnAnswer(const std::shared_ptr<Attempt>& attempt, absl:
     tokens_->Invalidate(attempt->token);
     if (attempt->rejection.ok()) {
       attempt->rejection = error;
-      GetToken(attempt);
-      return;
+      return Begin(attempt);
     }
     error = RejectedAgain(error);
   }
@@ -206,10 +155,19 @@ void DingTalkTaskSource::OnAnswer(const std::shared_ptr<Attempt>& attempt, absl:
   attempt->done(std::move(error));
 }
 
-void DingTalkTaskSource::PostError(const std::shared_ptr<Attempt>& attempt, const absl::Status& error) {
-  loop_->Post([attempt, error] {
-    if (!attempt->source_alive.expired()) attempt->done(attempt->source->Completed(error));
-  });
+void DingTalkTaskSource::OnNoToken(const AttemptPtr& attempt, const absl::Status& error) {
+  StopWaiting(*attempt);
+  const absl::Status completed = Completed(error);
+  // What DingTalk pauses for, it pauses for every call; the rate of token calls is another one.
+  if (DetailsOf(error).persistence == Persistence::kPaused) gate_->Report(completed);
+  attempt->done(WithRejection(completed, attempt->rejection));
+}
+
+void DingTalkTaskSource::StopWaiting(Attempt& attempt) {
+  if (attempt.state == Attempt::State::kCalling) return;
+  attempt.state = Attempt::State::kCalling;
+  const auto [begin, end] = waiting_.equal_range(attempt.task_id);
+  waiting_.erase(std::find_if(begin, end, [&](const auto& waiting) { return waiting.second.get() == &attempt; }));
 }
 
 absl::Status DingTalkTaskSource::Completed(absl::Status error) const {

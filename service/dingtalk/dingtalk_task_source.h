@@ -16,15 +16,16 @@
 #include "service/http/http_client.h"
 #include "service/quota/call_gate.h"
 #include "service/runtime/event_loop.h"
+#include "service/runtime/lifetime.h"
 #include "service/task/task_info.h"
 #include "service/task/task_source.h"
 
 namespace taskwatch {
 
 // Asks GET /v2.0/doc/task/info/{taskId}, once per Fetch, and once more with a new token if the first was rejected. Each
-// of these calls is made with leave of the gate only, which hears what became of it. Any number may be under way.
+// of these calls needs a token, then a permit of the gate, which hears what became of it. Any number may be under way.
 //
-// Errors are those of error_table.h, task_parser.h, the HTTP client, the token provider and the gate, with these
+// Errors are those of error_table.h, doc_task.h, the HTTP client, the token provider and the gate, with these
 // completed:
 // - kInvalidTaskId: the id could leave its place in the path; nothing was called;
 // - kUpstreamUnauthenticated: the new token was rejected too, or there is none to be had;
@@ -34,7 +35,7 @@ namespace taskwatch {
 class DingTalkTaskSource final : public TaskSource {
  public:
   struct Options {
-    // For one HTTP call. A Fetch takes at most two of them, and waits for two tokens and two turns.
+    // For one HTTP call. A Fetch takes at most two of them, and waits for two tokens and two permits.
     absl::Duration attempt_timeout = absl::Seconds(5);
   };
 
@@ -45,38 +46,38 @@ class DingTalkTaskSource final : public TaskSource {
   void Join(absl::string_view task_id, const FetchOptions& options) override;
 
  private:
-  // One Fetch under way.
+  // One Fetch under way. It goes from state to state in this order, and once more from the beginning if its token was
+  // rejected.
   struct Attempt {
-    DingTalkTaskSource* source = nullptr;
-    // Tells callbacks whether the source still exists.
-    std::weak_ptr<bool> source_alive;
+    enum class State {
+      // Waits until there is a token: without one, a permit would be spent for nothing.
+      kNeedsToken,
+      kNeedsPermit,
+      // Has its permit. It can no longer be joined.
+      kCalling,
+    };
+
     std::string task_id;
     FetchOptions options;
     Done done;
-    // At the gate, unless it is zero.
-    CallGate::Ticket ticket = 0;
-    // Whether it is in `waiting_`.
-    bool listed = false;
-    // Whether the token, or leave, was not there at once.
-    bool waited = false;
+    State state = State::kNeedsToken;
+    // Of the last request for a permit.
+    CallGate::RequestId request_id = 0;
     // What it is sent with.
     std::string token;
     // How DingTalk has rejected the first token, if it has.
     absl::Status rejection;
   };
+  using AttemptPtr = std::shared_ptr<Attempt>;
 
-  void GetToken(const std::shared_ptr<Attempt>& attempt);
-  // Asks the gate, then sends, with a token asked for anew if leave did not come at once.
-  void AskLeave(const std::shared_ptr<Attempt>& attempt);
-  void OnLeave(const std::shared_ptr<Attempt>& attempt, const absl::Status& leave);
-  void GetTokenAndSend(const std::shared_ptr<Attempt>& attempt);
-  void OnNoToken(const std::shared_ptr<Attempt>& attempt, const absl::Status& error);
-  void List(const std::shared_ptr<Attempt>& attempt);
-  void Unlist(Attempt& attempt);
-  void Send(const std::shared_ptr<Attempt>& attempt);
-  void OnAnswer(const std::shared_ptr<Attempt>& attempt, absl::StatusOr<HttpResponse> response);
-  // Ends the attempt on a later turn of the loop, for what may happen before Fetch has returned.
-  void PostError(const std::shared_ptr<Attempt>& attempt, const absl::Status& error);
+  void Begin(const AttemptPtr& attempt);
+  void AcquirePermit(const AttemptPtr& attempt);
+  void OnPermit(const AttemptPtr& attempt, const absl::Status& permit);
+  void Send(const AttemptPtr& attempt, std::string token);
+  void OnAnswer(const AttemptPtr& attempt, absl::StatusOr<HttpResponse> response);
+  void OnNoToken(const AttemptPtr& attempt, const absl::Status& error);
+  // From now on it can no longer be joined.
+  void StopWaiting(Attempt& attempt);
   // `error` with what only the clock tells.
   absl::Status Completed(absl::Status error) const;
 
@@ -85,10 +86,9 @@ class DingTalkTaskSource final : public TaskSource {
   AccessTokenProvider* const tokens_;
   CallGate* const gate_;
   const Options options_;
-  // The attempts that wait for a token or for leave, by task id.
-  std::multimap<std::string, std::shared_ptr<Attempt>, std::less<>> waiting_;
-  // Attempts know by it whether this still exists.
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  // The attempts that are not kCalling, by task id.
+  std::multimap<std::string, AttemptPtr, std::less<>> waiting_;
+  const Lifetime lifetime_;
 };
 
 }  // namespace taskwatch

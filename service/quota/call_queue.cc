@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
 #include "service/quota/billing_month.h"
@@ -17,7 +18,7 @@ namespace {
 
 // Callers that may go one after the other while a poll waits.
 constexpr int kCallersPerPoll = 9;
-// Who would be left with less than this after its turn would not hear the answer.
+// A caller with less time than this left when its call is made would not hear the answer.
 constexpr absl::Duration kShortestCall = absl::Milliseconds(100);
 // Shares of the month's calls whose spending is told.
 constexpr int kPercents[] = {50, 75, 90, 100};
@@ -26,11 +27,25 @@ std::string InChina(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S +08:00", time, absl::FixedTimeZone(8 * 60 * 60));
 }
 
+// `wait` is how long the permit is away.
+absl::Status TooLate(absl::Duration wait) {
+  ErrorDetails details;
+  details.reason = ErrorReason::kUpstreamRateLimited;
+  details.persistence = Persistence::kTransient;
+  details.retry_after = absl::Ceil(wait, absl::Seconds(1));
+  details.not_asked = true;
+  return MakeError(
+      details,
+      absl::StrCat("so many calls to DingTalk wait for their turn (--upstream_qps) that this one's would "
+                   "come in ",
+                   absl::FormatDuration(absl::Ceil(wait, absl::Milliseconds(1))), ", after the caller's deadline"));
+}
+
 }  // namespace
 
 CallQueue::CallQueue(EventLoop* loop, CallLedger* ledger, const Options& options)
     : loop_(loop), ledger_(ledger), options_(options), budget_(options.budget) {
-  KeepMonth();
+  KeepTime();
 }
 
 CallQueue::~CallQueue() {
@@ -40,51 +55,52 @@ CallQueue::~CallQueue() {
   }
 }
 
-CallGate::Ticket CallQueue::Ask(Terms terms, Answer answer) {
-  KeepMonth();
+CallGate::RequestId CallQueue::Acquire(CallRequest request, Done done) {
+  KeepTime();
   const absl::Time now = loop_->Now();
-  const Purpose purpose = terms.purpose;
-  const absl::Status refusal = budget_.Refusal(purpose, terms.task_id, now);
-  if (!refusal.ok()) {
+  const RequestId id = ++last_id_;
+  const Priority priority = request.priority;
+  const absl::Status admitted =
+      priority == Priority::kPoll ? budget_.AdmitPoll(request.task_id, now) : budget_.Check(now);
+  if (!admitted.ok()) {
     LogChanges(now);
-    Refuse(purpose, refusal, std::move(answer));
-    return 0;
+    Refuse(priority, admitted, std::move(done));
+    return id;
   }
-  const bool nobody_waits = callers_.empty() && polls_.empty();
-  if (nobody_waits && terms.deadline > now && budget_.NextTurn(purpose, now) <= now && MayCount()) {
-    LetThrough(purpose, std::move(answer), now);
-    return 0;
+  const bool first_in_line = callers_.empty() && polls_.empty();
+  if (first_in_line && request.deadline > now && budget_.NextPermit(priority, now) <= now && LedgerAllows()) {
+    Grant(priority, std::move(done), now);
+    return id;
   }
   LogChanges(now);
-  const Ticket ticket = ++last_ticket_;
-  const Place place = PlaceOf(terms, ticket);
-  if (purpose != Purpose::kToken) {
-    const absl::Time turn = budget_.TurnAfter(CallsAhead(place, purpose), now);
-    if (turn > now && turn + kShortestCall >= terms.deadline) {
-      Refuse(purpose, TooLate(turn - now), std::move(answer));
-      return 0;
+  const Position position = PositionOf(request, id);
+  if (priority != Priority::kToken) {
+    const absl::Time permit = budget_.PermitAfter(CallsAhead(position, priority), now);
+    if (permit > now && permit + kShortestCall >= request.deadline) {
+      Refuse(priority, TooLate(permit - now), std::move(done));
+      return id;
     }
   }
-  places_[ticket] = {purpose, place};
-  LineOf(purpose).emplace(place, Waiting{std::move(terms), std::move(answer)});
-  Pump();
-  return places_.contains(ticket) ? ticket : 0;
+  positions_[id] = {priority, position};
+  LineOf(priority).emplace(position, Pending{std::move(request), std::move(done)});
+  AnswerDue();
+  return id;
 }
 
-void CallQueue::Join(Ticket ticket, Purpose purpose, absl::Time deadline) {
-  const auto found = places_.find(ticket);
-  if (found == places_.end()) return;
-  auto& [old_purpose, old_place] = found->second;
-  Line& line = LineOf(old_purpose);
-  auto node = line.extract(old_place);
-  Terms& terms = node.mapped().terms;
-  terms.purpose = std::max(terms.purpose, purpose);
-  terms.deadline = std::max(terms.deadline, deadline);
-  old_purpose = terms.purpose;
-  old_place = PlaceOf(terms, ticket);
-  node.key() = old_place;
-  LineOf(old_purpose).insert(std::move(node));
-  Pump();
+void CallQueue::Join(RequestId id, Priority priority, absl::Time deadline) {
+  const auto found = positions_.find(id);
+  if (found == positions_.end()) return;
+  KeepTime();
+  auto& [old_priority, old_position] = found->second;
+  auto node = LineOf(old_priority).extract(old_position);
+  CallRequest& request = node.mapped().request;
+  request.priority = std::max(request.priority, priority);
+  request.deadline = std::max(request.deadline, deadline);
+  old_priority = request.priority;
+  old_position = PositionOf(request, id);
+  node.key() = old_position;
+  LineOf(old_priority).insert(std::move(node));
+  AnswerDue();
 }
 
 void CallQueue::Report(const absl::Status& outcome) {
@@ -92,20 +108,20 @@ void CallQueue::Report(const absl::Status& outcome) {
   const ErrorDetails details = DetailsOf(outcome);
   if (details.not_asked) return;
   if (details.reason == ErrorReason::kUpstreamRateLimited) ++stats_.refused_upstream;
-  KeepMonth();
+  KeepTime();
   const absl::Time now = loop_->Now();
   budget_.Report(outcome, now);
   LogChanges(now);
-  Pump();
+  AnswerDue();
 }
 
 double CallQueue::Slowdown() {
-  KeepMonth();
+  KeepTime();
   return budget_.Slowdown(loop_->Now());
 }
 
 CallQueue::Stats CallQueue::stats() {
-  KeepMonth();
+  KeepTime();
   Stats stats = stats_;
   stats.budget = budget_.StatsAt(loop_->Now());
   stats.recorded_calls = recorded_;
@@ -114,8 +130,9 @@ CallQueue::Stats CallQueue::stats() {
   return stats;
 }
 
-void CallQueue::KeepMonth() {
+void CallQueue::KeepTime() {
   const absl::Time now = loop_->Now();
+  budget_.ObserveTime(now);
   if (now >= month_seen_ && now < month_end_) return;
   month_seen_ = now;
   month_end_ = now + UntilNextMonth(now);
@@ -139,125 +156,94 @@ void CallQueue::KeepMonth() {
   recording_ = false;
 }
 
-CallQueue::Place CallQueue::PlaceOf(const Terms& terms, Ticket ticket) const {
-  switch (terms.purpose) {
-    case Purpose::kToken:
-      return {absl::InfinitePast(), ticket};
-    case Purpose::kCaller:
-      return {terms.deadline, ticket};
-    case Purpose::kPoll:
-      break;
-  }
-  return {absl::InfinitePast(), ticket};
+CallQueue::Position CallQueue::PositionOf(const CallRequest& request, RequestId id) {
+  // Polls have a line of their own, and tokens come before all callers.
+  return {request.priority == Priority::kCaller ? request.deadline : absl::InfinitePast(), id};
 }
 
-int64_t CallQueue::CallsAhead(const Place& place, Purpose purpose) const {
+int64_t CallQueue::CallsAhead(const Position& position, Priority priority) const {
   const auto callers = static_cast<int64_t>(callers_.size());
   const auto polls = static_cast<int64_t>(polls_.size());
-  // Deadlines are mostly alike, so that who comes last stands last. To count exactly is not worth a walk of the line.
-  if (purpose == Purpose::kPoll) return polls + std::min(callers, polls * kCallersPerPoll + kCallersPerPoll);
-  const bool is_last = callers_.empty() || std::prev(callers_.end())->first < place;
-  const int64_t ahead = is_last ? callers : std::distance(callers_.begin(), callers_.lower_bound(place));
+  if (priority == Priority::kPoll) return polls + std::min(callers, polls * kCallersPerPoll + kCallersPerPoll);
+  // Deadlines are mostly alike, so that the last to come stands last. Only the others take a walk along the line.
+  const bool is_last = callers_.empty() || std::prev(callers_.end())->first < position;
+  const int64_t ahead = is_last ? callers : std::distance(callers_.begin(), callers_.lower_bound(position));
   return ahead + std::min(polls, ahead / kCallersPerPoll);
 }
 
-absl::Status CallQueue::TooLate(absl::Duration wait) const {
-  ErrorDetails details;
-  details.reason = ErrorReason::kUpstreamRateLimited;
-  details.persistence = Persistence::kTransient;
-  details.retry_after = absl::Ceil(wait, absl::Seconds(1));
-  details.not_asked = true;
-  return MakeError(
-      details,
-      absl::StrCat("so many calls to DingTalk wait for their turn (--upstream_qps) that this one's would "
-                   "come in ",
-                   absl::FormatDuration(absl::Ceil(wait, absl::Milliseconds(1))), ", after the caller's deadline"));
+CallQueue::Line::iterator CallQueue::Next() {
+  const bool polls_turn = callers_in_a_row_ >= kCallersPerPoll && !polls_.empty();
+  const bool token_waits = !callers_.empty() && callers_.begin()->second.request.priority == Priority::kToken;
+  if (callers_.empty() || (polls_turn && !token_waits)) return polls_.begin();
+  return callers_.begin();
 }
 
-void CallQueue::Refuse(Purpose purpose, const absl::Status& error, Answer answer) {
+void CallQueue::AnswerDue() {
+  loop_->CancelTimer(timer_);
+  timer_ = {};
+  while (!callers_.empty() || !polls_.empty()) {
+    const absl::Time now = loop_->Now();
+    // Polls that wait here have been admitted already: only what stands against every call stands against them.
+    const absl::Status allowed = budget_.Check(now);
+    if (!allowed.ok()) return RefuseAll(allowed);
+    const Line::iterator next = Next();
+    const Priority priority = next->second.request.priority;
+    const bool late = next->second.request.deadline <= now;
+    if (!late) {
+      const absl::Time permit = budget_.NextPermit(priority, now);
+      if (permit > now) {
+        timer_ = loop_->RunAfter(permit - now, [this] {
+          KeepTime();
+          AnswerDue();
+        });
+        return;
+      }
+      if (!LedgerAllows()) RecordBlock();
+      if (!LedgerAllows()) return;
+    }
+    Done done = std::move(next->second.done);
+    positions_.erase(next->first.second);
+    LineOf(priority).erase(next);
+    if (late) {
+      Refuse(priority, TooLate(absl::ZeroDuration()), std::move(done));
+    } else {
+      Grant(priority, std::move(done), now);
+    }
+  }
+}
+
+void CallQueue::Grant(Priority priority, Done done, absl::Time now) {
+  budget_.Count(priority, now);
+  callers_in_a_row_ = priority == Priority::kPoll ? 0 : callers_in_a_row_ + 1;
+  ++(priority == Priority::kPoll     ? stats_.calls_of_polls
+     : priority == Priority::kCaller ? stats_.calls_of_callers
+                                     : stats_.calls_for_tokens);
+  if (recorded_ - budget_.calls() <= options_.block / 2) RecordBlock();
+  LogChanges(now);
+  PostAnswer(std::move(done), absl::OkStatus());
+}
+
+void CallQueue::Refuse(Priority priority, const absl::Status& error, Done done) {
   const ErrorDetails details = DetailsOf(error);
   if (details.persistence == Persistence::kTransient) {
     ++stats_.refused_late;
   } else {
     ++(details.reason == ErrorReason::kMonthlyQuotaExhausted ? stats_.refused_month : stats_.refused_paused);
-    if (purpose == Purpose::kPoll) ++stats_.polls_put_off;
+    if (priority == Priority::kPoll) ++stats_.polls_put_off;
   }
-  answer(error);
+  PostAnswer(std::move(done), error);
 }
 
-void CallQueue::Pump() {
-  loop_->CancelTimer(timer_);
-  timer_ = {};
-  const std::weak_ptr<bool> alive = alive_;
-  while (!callers_.empty() || !polls_.empty()) {
-    const absl::Time now = loop_->Now();
-    // What stands against a caller's call stands against all; polls that wait have their places already.
-    const absl::Status refusal = budget_.Refusal(Purpose::kCaller, "", now);
-    if (!refusal.ok()) return RefuseWaiting(refusal);
-    const Line::iterator next = Next();
-    const Purpose purpose = next->second.terms.purpose;
-    const bool late = next->second.terms.deadline <= now;
-    if (!late) {
-      const absl::Time turn = budget_.NextTurn(purpose, now);
-      if (turn > now) {
-        timer_ = loop_->RunAfter(turn - now, [this] {
-          KeepMonth();
-          Pump();
-        });
-        return;
-      }
-      if (!MayCount()) return;
-    }
-    Answer answer = std::move(next->second.answer);
-    places_.erase(next->first.second);
-    LineOf(purpose).erase(next);
-    if (late) {
-      Refuse(purpose, TooLate(absl::ZeroDuration()), std::move(answer));
-    } else {
-      LetThrough(purpose, std::move(answer), now);
-    }
-    // An answer may have asked again, and so have been here, or have ended it all.
-    if (alive.expired() || timer_) return;
-  }
-}
-
-bool CallQueue::MayCount() {
-  if (budget_.calls() < recorded_) return true;
-  RecordBlock();
-  // Without a ledger that works there is nothing to wait for.
-  return budget_.calls() < recorded_ || stats_.ledger_failing;
-}
-
-void CallQueue::LetThrough(Purpose purpose, Answer answer, absl::Time now) {
-  budget_.Count(purpose, now);
-  callers_in_a_row_ = purpose == Purpose::kPoll ? 0 : callers_in_a_row_ + 1;
-  ++(purpose == Purpose::kPoll     ? stats_.calls_of_polls
-     : purpose == Purpose::kCaller ? stats_.calls_of_callers
-                                   : stats_.calls_for_tokens);
-  if (recorded_ - budget_.calls() <= options_.block / 2) RecordBlock();
-  LogChanges(now);
-  answer(absl::OkStatus());
-}
-
-CallQueue::Line::iterator CallQueue::Next() {
-  const bool polls_turn = callers_in_a_row_ >= kCallersPerPoll && !polls_.empty();
-  const bool token_waits = !callers_.empty() && callers_.begin()->second.terms.purpose == Purpose::kToken;
-  if (callers_.empty() || (polls_turn && !token_waits)) return polls_.begin();
-  return callers_.begin();
-}
-
-void CallQueue::RefuseWaiting(const absl::Status& refusal) {
-  std::vector<std::pair<Purpose, Answer>> refused;
+void CallQueue::RefuseAll(const absl::Status& refusal) {
   for (Line* line : {&callers_, &polls_}) {
-    for (auto& [place, waiting] : *line) refused.emplace_back(waiting.terms.purpose, std::move(waiting.answer));
+    for (auto& [position, pending] : *line) Refuse(pending.request.priority, refusal, std::move(pending.done));
     line->clear();
   }
-  places_.clear();
-  const std::weak_ptr<bool> alive = alive_;
-  for (auto& [purpose, answer] : refused) {
-    Refuse(purpose, refusal, std::move(answer));
-    if (alive.expired()) return;
-  }
+  positions_.clear();
+}
+
+void CallQueue::PostAnswer(Done done, const absl::Status& status) {
+  loop_->Post(lifetime_.Guard([done = std::move(done), status]() mutable { done(status); }));
 }
 
 void CallQueue::RecordBlock() {
@@ -272,12 +258,12 @@ void CallQueue::RecordBlock() {
   if (calls <= recorded_) return;
   recording_ = true;
   const absl::CivilMonth month = budget_.month();
-  ledger_->Record(month, calls,
-                  [this, loop = loop_, alive = std::weak_ptr<bool>(alive_), month, calls](const absl::Status& status) {
-                    loop->Post([this, alive, month, calls, status] {
-                      if (!alive.expired()) OnRecorded(month, calls, status);
-                    });
-                  });
+  auto recorded =
+      lifetime_.Guard([this, month, calls](const absl::Status& status) { OnRecorded(month, calls, status); });
+  // Comes on the ledger's thread.
+  ledger_->Record(month, calls, [loop = loop_, recorded = std::move(recorded)](const absl::Status& status) mutable {
+    loop->Post([recorded = std::move(recorded), status]() mutable { recorded(status); });
+  });
 }
 
 void CallQueue::OnRecorded(absl::CivilMonth month, int64_t calls, const absl::Status& status) {
@@ -285,8 +271,8 @@ void CallQueue::OnRecorded(absl::CivilMonth month, int64_t calls, const absl::St
   recording_ = false;
   stats_.ledger_failing = !status.ok();
   recorded_ = std::max(recorded_, calls);
-  KeepMonth();
-  Pump();
+  KeepTime();
+  AnswerDue();
 }
 
 void CallQueue::LogChanges(absl::Time now) {

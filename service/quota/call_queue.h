@@ -1,10 +1,9 @@
-// The calls that wait for their turn, and the count of those made.
+// The calls that wait for a permit, and the count of those made.
 #ifndef TASKWATCH_SERVICE_QUOTA_CALL_QUEUE_H_
 #define TASKWATCH_SERVICE_QUOTA_CALL_QUEUE_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -17,13 +16,15 @@
 #include "service/quota/call_gate.h"
 #include "service/quota/call_ledger.h"
 #include "service/runtime/event_loop.h"
+#include "service/runtime/lifetime.h"
+#include "service/task/priority.h"
 
 namespace taskwatch {
 
-// Lets calls through as CallBudget has it. Callers come before polls, but every tenth call is a poll's if one waits;
-// among themselves callers come by their deadlines and polls in order. A call whose turn would come after its deadline
-// is refused at once (kUpstreamRateLimited), as are those that the month or a pause of DingTalk's stands against; so
-// what waits here waits for seconds.
+// Gives out permits at the rate that CallBudget allows. Callers come before polls, but every tenth permit is a poll's
+// if one waits; among themselves callers come by their deadlines and polls in order. A call is refused at once if its
+// permit would come after its deadline (kUpstreamRateLimited), or if the month or a pause of DingTalk's stands against
+// it. So what waits here waits for seconds.
 //
 // *No call is made that the ledger does not know of.* Calls are written to it in blocks, before they are made: what
 // stands there is at most `block` more than what was made, and never less. A crash leaves it so, an orderly end writes
@@ -52,7 +53,7 @@ class CallQueue final : public CallGate {
     uint64_t calls_of_callers = 0;
     uint64_t calls_of_polls = 0;
     uint64_t calls_for_tokens = 0;
-    // Refused here: because the turn would come too late; because of a pause; because of the month.
+    // Refused here: because the permit would come too late; because of a pause; because of the month.
     uint64_t refused_late = 0;
     uint64_t refused_paused = 0;
     uint64_t refused_month = 0;
@@ -67,43 +68,46 @@ class CallQueue final : public CallGate {
   // Writes the true number of calls to the ledger.
   ~CallQueue() override;
 
-  Ticket Ask(Terms terms, Answer answer) override;
-  void Join(Ticket ticket, Purpose purpose, absl::Time deadline) override;
+  RequestId Acquire(CallRequest request, Done done) override;
+  void Join(RequestId id, Priority priority, absl::Time deadline) override;
   void Report(const absl::Status& outcome) override;
 
-  // The factor by which intervals between polls are to be stretched, so that the month's calls last.
-  double Slowdown();
+  // Both begin to count the new month first, if one has begun.
 
+  // The factor by which intervals between polls are to be multiplied, so that the month's calls last.
+  double Slowdown();
   Stats stats();
 
  private:
-  // In the order of turns: callers by deadline, polls as they came.
-  using Place = std::pair<absl::Time, Ticket>;
-  struct Waiting {
-    Terms terms;
-    Answer answer;
+  // What the requests of a line are ordered by: callers' by deadline, polls' as they came.
+  using Position = std::pair<absl::Time, RequestId>;
+  struct Pending {
+    CallRequest request;
+    Done done;
   };
-  using Line = absl::btree_map<Place, Waiting>;
+  using Line = absl::btree_map<Position, Pending>;
 
-  // Sees to it that the month counted is the one that it is.
-  void KeepMonth();
-  Line& LineOf(Purpose purpose) { return purpose == Purpose::kPoll ? polls_ : callers_; }
-  Place PlaceOf(const Terms& terms, Ticket ticket) const;
-  // How many calls would be made before one that stands at `place`.
-  int64_t CallsAhead(const Place& place, Purpose purpose) const;
-  absl::Status TooLate(absl::Duration wait) const;
-  void Refuse(Purpose purpose, const absl::Status& error, Answer answer);
-
-  // Lets through what may go, and sees to it that this happens again when more may.
-  void Pump();
+  // To be called first whenever something is asked of this: tells the budget the time, and begins to count the new
+  // month if one has begun.
+  void KeepTime();
+  Line& LineOf(Priority priority) { return priority == Priority::kPoll ? polls_ : callers_; }
+  static Position PositionOf(const CallRequest& request, RequestId id);
+  // How many calls would be made before one at `position`.
+  int64_t CallsAhead(const Position& position, Priority priority) const;
+  // The request whose turn is next; there must be one.
   Line::iterator Next();
-  // Whether the ledger knows of one call more than were made; sees to it that it will.
-  bool MayCount();
-  // Counts the call, and has it made.
-  void LetThrough(Purpose purpose, Answer answer, absl::Time now);
-  // Answers all who wait.
-  void RefuseWaiting(const absl::Status& refusal);
-  // Writes the next block to the ledger, if there is none on its way.
+
+  // Answers the requests whose turn it is, and sees to it that this happens again when the next one's is.
+  void AnswerDue();
+  // Counts the call, and answers OK.
+  void Grant(Priority priority, Done done, absl::Time now);
+  void Refuse(Priority priority, const absl::Status& error, Done done);
+  void RefuseAll(const absl::Status& refusal);
+  void PostAnswer(Done done, const absl::Status& status);
+
+  // Whether the ledger knows of one call more than were made, or fails: there is nothing to wait for then.
+  bool LedgerAllows() const { return budget_.calls() < recorded_ || stats_.ledger_failing; }
+  // Writes the next block to the ledger, if no record is on its way.
   void RecordBlock();
   void OnRecorded(absl::CivilMonth month, int64_t calls, const absl::Status& status);
   void LogChanges(absl::Time now);
@@ -120,11 +124,12 @@ class CallQueue final : public CallGate {
   int64_t recorded_ = 0;
   bool recording_ = false;
 
-  Ticket last_ticket_ = 0;
+  RequestId last_id_ = 0;
+  // Tokens are among the callers.
   Line callers_;
   Line polls_;
-  // Tickets of waiting calls, and where they stand.
-  absl::flat_hash_map<Ticket, std::pair<Purpose, Place>> places_;
+  // Where the requests stand that wait.
+  absl::flat_hash_map<RequestId, std::pair<Priority, Position>> positions_;
   int callers_in_a_row_ = 0;
   EventLoop::TimerId timer_;
 
@@ -135,8 +140,7 @@ class CallQueue final : public CallGate {
   double told_slowdown_ = 1;
   int told_percent_ = 0;
 
-  // Tells callbacks whether this still exists.
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  const Lifetime lifetime_;
 };
 
 }  // namespace taskwatch

@@ -63,11 +63,17 @@ SecretFile::Identity SecretFile::IdentityOf(const struct stat& attributes) {
   return {attributes.st_dev, attributes.st_ino, attributes.st_size, attributes.st_mtim, attributes.st_ctim};
 }
 
-absl::StatusOr<Secret> SecretFile::Read() {
+std::optional<Secret> SecretFile::Cached() const {
   struct stat attributes;
-  // A token is asked for with every call, and opening the file would be the dearest part of it.
   if (settled_ && stat(path_.c_str(), &attributes) == 0 && Same(*read_from_, IdentityOf(attributes))) return secret_;
+  return std::nullopt;
+}
+
+absl::StatusOr<Secret> SecretFile::Read() {
+  // A token is asked for with every call, and opening the file would be the dearest part of it.
+  if (std::optional<Secret> cached = Cached()) return *std::move(cached);
   settled_ = false;
+  struct stat attributes;
   // Non-blocking, so that a pipe of that name cannot hold up the loop.
   const FileDescriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0 || fstat(file.get(), &attributes) != 0) return CannotRead(path_);

@@ -38,6 +38,10 @@ class SecretFile {
   // remembered.
   absl::StatusOr<Secret> Read();
 
+  // What Read has told last, if it would certainly tell the same again: the file has not changed, and had been left
+  // alone for some seconds when it was read. Costs one stat.
+  std::optional<Secret> Cached() const;
+
   const std::string& path() const { return path_; }
 
  private:

@@ -7,18 +7,13 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "service/task/priority.h"
 #include "service/task/task_info.h"
 
 namespace taskwatch {
 
 // How much a fetch matters to those who want it.
 struct FetchOptions {
-  enum class Priority {
-    // Somebody watches the task, and would learn of its change a little later too.
-    kPoll,
-    // Somebody waits for the answer.
-    kCaller,
-  };
   Priority priority = Priority::kCaller;
   // After this the answer is of no use to anybody.
   absl::Time deadline = absl::InfiniteFuture();

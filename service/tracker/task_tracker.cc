@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "service/task/priority.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
@@ -59,7 +60,7 @@ TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration ma
   ++stats_.waiting_gets;
   if (entry.fetching) {
     const absl::Time latest = entry.watchers.empty() ? deadline : absl::InfiniteFuture();
-    source_->Join(task_id, {FetchOptions::Priority::kCaller, latest});
+    source_->Join(task_id, {Priority::kCaller, latest});
   }
   Continue(entry);
   return id;
@@ -189,7 +190,7 @@ void TaskTracker::StartFetch(Entry& entry) {
 FetchOptions TaskTracker::FetchOptionsOf(const Entry& entry) {
   FetchOptions options;
   // Whoever watches a task of which nothing is known waits as well.
-  if (entry.waiters.empty() && entry.snapshot != nullptr) options.priority = FetchOptions::Priority::kPoll;
+  if (entry.waiters.empty() && entry.snapshot != nullptr) options.priority = Priority::kPoll;
   if (!entry.watchers.empty()) return options;
   options.deadline = absl::InfinitePast();
   for (const auto& [id, waiter] : entry.waiters) options.deadline = std::max(options.deadline, waiter.deadline);

@@ -11,6 +11,7 @@
 #include "absl/time/civil_time.h"
 
 #include "service/quota/call_budget.h"
+#include "service/task/priority.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
@@ -60,7 +61,7 @@ MonthResult RunMonth(const std::vector<MonthTask>& tasks, const PollPolicy& poli
     due.pop();
     const absl::Time time = StartOfMonth() + now;
     if (policy.name == kOurPolicy) {
-      const absl::Status refusal = budget.Refusal(CallGate::Purpose::kPoll, absl::StrCat(i), time);
+      const absl::Status refusal = budget.AdmitPoll(absl::StrCat(i), time);
       if (!refusal.ok()) {
         polled[i].PutOff(now + *DetailsOf(refusal).retry_after - tasks[i].start);
         due.push({now + *DetailsOf(refusal).retry_after, i});
@@ -68,7 +69,7 @@ MonthResult RunMonth(const std::vector<MonthTask>& tasks, const PollPolicy& poli
       }
     }
     ++result.calls;
-    budget.Count(CallGate::Purpose::kPoll, time);
+    budget.Count(Priority::kPoll, time);
     if (polled[i].Poll(budget.Slowdown(time))) {
       delays.push_back(polled[i].outcome().delay_s);
       shares.push_back(polled[i].outcome().delay_share);

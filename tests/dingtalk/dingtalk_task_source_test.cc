@@ -17,7 +17,9 @@
 #include "service/dingtalk/tokens/access_token.h"
 #include "service/http/http_client.h"
 #include "service/quota/billing_month.h"
+#include "service/runtime/event_loop.h"
 #include "service/runtime/simulated_loop.h"
+#include "service/task/priority.h"
 #include "service/task/task_error.h"
 #include "service/task/task_info.h"
 #include "tests/fakes/fake_call_gate.h"
@@ -36,32 +38,43 @@ absl::Status TokenError(ErrorReason reason) {
   return MakeError(details, "no token");
 }
 
-// Hands out the tokens and errors of a list, in order, at once or when released.
+// Hands out the first of a list of tokens and errors; a token that is invalidated leaves the list. Answers in the
+// loop's next turn, or when released.
 class ScriptedTokens final : public AccessTokenProvider {
  public:
+  explicit ScriptedTokens(EventLoop* loop) : loop_(loop) {}
+
+  std::optional<std::string> Cached() const override {
+    if (hold || !cache || answers.empty() || !answers.front().ok()) return std::nullopt;
+    return *answers.front();
+  }
   void GetToken(Done done) override {
     if (hold) {
       held.push_back(std::move(done));
       return;
     }
-    done(Next());
-  }
-  void Invalidate(absl::string_view token) override { invalidated.emplace_back(token); }
-
-  absl::StatusOr<std::string> Next() {
+    absl::StatusOr<std::string> answer = absl::InternalError("not in the script");
     if (answers.empty()) {
       ADD_FAILURE() << "unexpected GetToken";
-      return absl::InternalError("not in the script");
+    } else {
+      answer = answers.front();
     }
-    absl::StatusOr<std::string> answer = std::move(answers.front());
-    answers.pop_front();
-    return answer;
+    loop_->Post([done = std::move(done), answer]() mutable { done(answer); });
+  }
+  void Invalidate(absl::string_view token) override {
+    invalidated.emplace_back(token);
+    if (!answers.empty() && answers.front().ok() && *answers.front() == token) answers.pop_front();
   }
 
   std::deque<absl::StatusOr<std::string>> answers;
+  // Whether tokens are at hand, so that they are told without a turn of the loop.
+  bool cache = true;
   bool hold = false;
   std::vector<Done> held;
   std::vector<std::string> invalidated;
+
+ private:
+  EventLoop* const loop_;
 };
 
 using Answer = std::optional<absl::StatusOr<TaskInfo>>;
@@ -94,8 +107,8 @@ class DingTalkTaskSourceTest : public testing::Test {
 
   SimulatedLoop loop_;
   ScriptedHttpClient http_{&loop_};
-  ScriptedTokens tokens_;
-  FakeCallGate gate_;
+  ScriptedTokens tokens_{&loop_};
+  FakeCallGate gate_{&loop_};
   FetchOptions fetch_options_;
   std::unique_ptr<DingTalkTaskSource> source_ =
       std::make_unique<DingTalkTaskSource>(&loop_, &http_, &tokens_, &gate_, DingTalkTaskSource::Options());
@@ -221,6 +234,8 @@ TEST_F(DingTalkTaskSourceTest, WaitsForAToken) {
   loop_.RunFor(absl::Seconds(1));
   EXPECT_TRUE(http_.requests().empty());
   http_.Expect(kCall, HttpAnswer(200, kRunning));
+  tokens_.hold = false;
+  tokens_.answers = {"canary-1"};
   tokens_.held[0](std::string("canary-1"));
   loop_.RunPosted();
   ASSERT_TRUE(answer->has_value());
@@ -279,15 +294,17 @@ TEST_F(DingTalkTaskSourceTest, DoesNotLoseAMonthToARefusalOfTheMonthBefore) {
   tokens_.answers = {"canary-1", TokenError(ErrorReason::kMonthlyQuotaExhausted), "canary-1"};
   http_.Expect(kCall, HttpAnswer(403, R"({"code":"Forbidden.AccessDenied.ApiCountLimitForOrg"})"));
   EXPECT_EQ(FetchError().retry_after, absl::Minutes(1)) << "DingTalk's clock may be behind";
+  tokens_.answers.pop_front();
   loop_.RunFor(absl::Minutes(5));
   EXPECT_EQ(FetchError().retry_after, absl::Minutes(1)) << "the token provider may remember a refusal";
+  tokens_.answers.pop_front();
   loop_.RunFor(absl::Minutes(5));
   http_.Expect(kCall, HttpAnswer(403, R"({"code":"Forbidden.AccessDenied.ApiCountLimitForOrg"})"));
   EXPECT_EQ(FetchError().retry_after, UntilNextMonth(loop_.Now())) << "by now it is the new month's";
 }
 
 TEST_F(DingTalkTaskSourceTest, KeepsFetchesApart) {
-  tokens_.answers = {"canary-1", "canary-1", "canary-2"};
+  tokens_.answers = {"canary-1", "canary-2"};
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken), absl::Seconds(1));
   http_.Expect("GET /v2.0/doc/task/info/wxyz", HttpAnswer(200, R"({"taskId":"wxyz","status":1})"), absl::Seconds(2));
   http_.Expect(kCall, HttpAnswer(200, kRunning), absl::Seconds(3));
@@ -337,18 +354,18 @@ TEST_F(DingTalkTaskSourceTest, RepeatsTheTokenNowhereWhateverDingTalkAnswers) {
   }
 }
 
-TEST_F(DingTalkTaskSourceTest, AsksLeaveForTheCallAndForItsRepetition) {
+TEST_F(DingTalkTaskSourceTest, AcquiresAPermitForTheCallAndForItsRepetition) {
   tokens_.answers = {"canary-1", "canary-2"};
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
   http_.Expect(kCall, HttpAnswer(200, kRunning));
-  fetch_options_.priority = FetchOptions::Priority::kPoll;
+  fetch_options_.priority = Priority::kPoll;
   fetch_options_.deadline = loop_.Now() + absl::Seconds(7);
   EXPECT_TRUE(Fetch().ok());
-  ASSERT_EQ(gate_.asked.size(), 2u);
-  for (const CallGate::Terms& terms : gate_.asked) {
-    EXPECT_EQ(terms.purpose, CallGate::Purpose::kPoll);
-    EXPECT_EQ(terms.deadline, fetch_options_.deadline);
-    EXPECT_EQ(terms.task_id, "abcd");
+  ASSERT_EQ(gate_.requests.size(), 2u);
+  for (const CallRequest& request : gate_.requests) {
+    EXPECT_EQ(request.priority, Priority::kPoll);
+    EXPECT_EQ(request.deadline, fetch_options_.deadline);
+    EXPECT_EQ(request.task_id, "abcd");
   }
 }
 
@@ -362,7 +379,7 @@ TEST_F(DingTalkTaskSourceTest, TellsTheGateWhatBecameOfEachCall) {
   EXPECT_EQ(DetailsOf(gate_.reported[1]).reason, ErrorReason::kUpstreamRateLimited);
 }
 
-TEST_F(DingTalkTaskSourceTest, CallsNobodyWithoutLeave) {
+TEST_F(DingTalkTaskSourceTest, CallsNobodyWithoutAPermit) {
   ErrorDetails details;
   details.reason = ErrorReason::kMonthlyQuotaExhausted;
   details.persistence = Persistence::kPaused;
@@ -375,12 +392,13 @@ TEST_F(DingTalkTaskSourceTest, CallsNobodyWithoutLeave) {
   EXPECT_TRUE(gate_.reported.empty());
 }
 
-TEST_F(DingTalkTaskSourceTest, UsesTheTokenThatThereIsWhenItsTurnComes) {
+TEST_F(DingTalkTaskSourceTest, UsesTheTokenThatThereIsWhenThePermitComes) {
   gate_.hold = true;
-  tokens_.answers = {"canary-1", "canary-2"};
+  tokens_.answers = {"canary-1"};
   const auto answer = Begin();
   loop_.RunFor(absl::Minutes(1));
   EXPECT_TRUE(http_.requests().empty());
+  tokens_.answers = {"canary-2"};
   http_.Expect(kCall, HttpAnswer(200, kRunning));
   gate_.AnswerOne(absl::OkStatus());
   loop_.RunPosted();
@@ -388,14 +406,36 @@ TEST_F(DingTalkTaskSourceTest, UsesTheTokenThatThereIsWhenItsTurnComes) {
   EXPECT_EQ(http_.requests()[0].headers[0].second, "canary-2");
 }
 
-TEST_F(DingTalkTaskSourceTest, AsksForNoLeaveWhileThereIsNoToken) {
+TEST_F(DingTalkTaskSourceTest, WaitsForTheNextTokenIfThisOneIsGoneWhenThePermitComes) {
+  gate_.hold = true;
+  tokens_.answers = {"canary-1"};
+  const auto answer = Begin();
+  tokens_.hold = true;
+  gate_.AnswerOne(absl::OkStatus());
+  loop_.RunPosted();
+  EXPECT_TRUE(http_.requests().empty());
+  http_.Expect(kCall, HttpAnswer(200, kRunning));
+  tokens_.held[0](std::string("canary-2"));
+  loop_.RunPosted();
+  EXPECT_TRUE(answer->has_value());
+  EXPECT_EQ(gate_.requests.size(), 1u) << "the permit has been counted";
+}
+
+TEST_F(DingTalkTaskSourceTest, FetchesWithATokenThatIsNotAtHand) {
+  tokens_.cache = false;
+  tokens_.answers = {"canary-1"};
+  http_.Expect(kCall, HttpAnswer(200, kRunning));
+  EXPECT_TRUE(Fetch().ok());
+}
+
+TEST_F(DingTalkTaskSourceTest, AcquiresNoPermitWhileThereIsNoToken) {
   tokens_.hold = true;
   const auto answer = Begin();
-  EXPECT_TRUE(gate_.asked.empty());
+  EXPECT_TRUE(gate_.requests.empty());
   tokens_.held[0](TokenError(ErrorReason::kUpstreamUnavailable));
   loop_.RunPosted();
   EXPECT_TRUE(answer->has_value());
-  EXPECT_TRUE(gate_.asked.empty());
+  EXPECT_TRUE(gate_.requests.empty());
 }
 
 TEST_F(DingTalkTaskSourceTest, TellsTheGateOfAPauseThatTheTokenCallRanInto) {
@@ -413,34 +453,38 @@ TEST_F(DingTalkTaskSourceTest, TellsTheGateOfAPauseThatTheTokenCallRanInto) {
 TEST_F(DingTalkTaskSourceTest, MakesAWaitingFetchMoreUrgentWhenSomebodyJoins) {
   gate_.hold = true;
   tokens_.answers = {"canary-1"};
-  fetch_options_.priority = FetchOptions::Priority::kPoll;
+  fetch_options_.priority = Priority::kPoll;
   fetch_options_.deadline = loop_.Now() + absl::Seconds(5);
   const auto answer = Begin();
-  source_->Join("other", {FetchOptions::Priority::kCaller, absl::InfiniteFuture()});
-  EXPECT_EQ(gate_.waiting[0].terms.purpose, CallGate::Purpose::kPoll);
-  source_->Join("abcd", {FetchOptions::Priority::kCaller, loop_.Now() + absl::Seconds(3)});
-  EXPECT_EQ(gate_.waiting[0].terms.purpose, CallGate::Purpose::kCaller);
-  EXPECT_EQ(gate_.waiting[0].terms.deadline, fetch_options_.deadline);
+  source_->Join("other", {Priority::kCaller, absl::InfiniteFuture()});
+  EXPECT_EQ(gate_.waiting[0].request.priority, Priority::kPoll);
+  source_->Join("abcd", {Priority::kCaller, loop_.Now() + absl::Seconds(3)});
+  EXPECT_EQ(gate_.waiting[0].request.priority, Priority::kCaller);
+  EXPECT_EQ(gate_.waiting[0].request.deadline, fetch_options_.deadline);
 }
 
 TEST_F(DingTalkTaskSourceTest, RemembersWhoJoinsUntilThereIsAToken) {
   tokens_.hold = true;
-  fetch_options_.priority = FetchOptions::Priority::kPoll;
+  fetch_options_.priority = Priority::kPoll;
   const auto answer = Begin();
-  source_->Join("abcd", {FetchOptions::Priority::kCaller, absl::InfiniteFuture()});
+  source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()});
   http_.Expect(kCall, HttpAnswer(200, kRunning));
+  tokens_.hold = false;
+  tokens_.answers = {"canary-1"};
   tokens_.held[0](std::string("canary-1"));
-  EXPECT_EQ(gate_.asked[0].purpose, CallGate::Purpose::kCaller);
-  source_->Join("abcd", {FetchOptions::Priority::kCaller, absl::InfiniteFuture()});
+  EXPECT_EQ(gate_.requests[0].priority, Priority::kCaller);
+  source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()});
   loop_.RunPosted();
   EXPECT_TRUE(answer->has_value());
 }
 
 TEST_F(DingTalkTaskSourceTest, CallsNobodyOnceDestroyed) {
-  // In each of the places where something can be under way: the call, the token, the gate, a posted error.
-  tokens_.answers = {"canary-1", TokenError(ErrorReason::kUpstreamUnavailable)};
+  // In each of the states that something can be in: the call, a posted error, the gate, the token.
+  tokens_.answers = {"canary-1"};
   http_.Expect(kCall, HttpAnswer(200, kRunning), absl::Seconds(1));
   const auto calling = Begin();
+  loop_.RunPosted();
+  tokens_.answers = {TokenError(ErrorReason::kUpstreamUnavailable)};
   const auto failed = Begin();
   const auto invalid = Begin("..");
   gate_.hold = true;

@@ -10,58 +10,64 @@
 #include "gtest/gtest.h"
 
 #include "service/quota/call_gate.h"
+#include "service/runtime/event_loop.h"
+#include "service/task/priority.h"
 
 namespace taskwatch {
 
-// Gives leave at once, unless it is to hold.
+// Answers in the loop's next turn, unless it is to hold. The loop must outlive it, and run nothing once it is
+// destroyed.
 class FakeCallGate final : public CallGate {
  public:
-  Ticket Ask(Terms terms, Answer answer) override {
-    asked.push_back(terms);
+  explicit FakeCallGate(EventLoop* loop) : loop_(loop) {}
+
+  RequestId Acquire(CallRequest request, Done done) override {
+    requests.push_back(request);
     if (!hold) {
-      answer(refusal);
-      return 0;
+      loop_->Post([this, done = std::move(done)]() mutable { done(refusal); });
+      return ++last_id_;
     }
-    waiting.push_back({++last_ticket_, std::move(terms), std::move(answer)});
-    return last_ticket_;
+    waiting.push_back({++last_id_, std::move(request), std::move(done)});
+    return last_id_;
   }
 
-  void Join(Ticket ticket, Purpose purpose, absl::Time deadline) override {
+  void Join(RequestId id, Priority priority, absl::Time deadline) override {
+    EXPECT_LE(id, last_id_);
+    EXPECT_NE(id, 0u);
     for (Waiting& call : waiting) {
-      if (call.ticket != ticket) continue;
-      call.terms.purpose = purpose;
-      call.terms.deadline = deadline;
-      return;
+      if (call.id != id) continue;
+      call.request.priority = priority;
+      call.request.deadline = deadline;
     }
-    ADD_FAILURE() << "nothing waits under " << ticket;
   }
 
   void Report(const absl::Status& outcome) override { reported.push_back(outcome); }
 
   // Answers the one that has waited longest.
-  void AnswerOne(const absl::Status& leave) {
+  void AnswerOne(const absl::Status& permit) {
     ASSERT_FALSE(waiting.empty()) << "nothing waits";
     Waiting call = std::move(waiting.front());
     waiting.erase(waiting.begin());
-    call.answer(leave);
+    call.done(permit);
   }
 
   bool hold = false;
-  // What those get who need not wait.
+  // The answer to those that need not wait.
   absl::Status refusal;
-  // All who have asked.
-  std::vector<Terms> asked;
+  // All that were ever made.
+  std::vector<CallRequest> requests;
   std::vector<absl::Status> reported;
 
   struct Waiting {
-    Ticket ticket;
-    Terms terms;
-    Answer answer;
+    RequestId id;
+    CallRequest request;
+    Done done;
   };
   std::vector<Waiting> waiting;
 
  private:
-  Ticket last_ticket_ = 0;
+  EventLoop* const loop_;
+  RequestId last_id_ = 0;
 };
 
 }  // namespace taskwatch

@@ -1,5 +1,6 @@
 #include "service/quota/call_queue.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,13 +17,14 @@
 
 #include "service/quota/call_gate.h"
 #include "service/runtime/simulated_loop.h"
+#include "service/task/priority.h"
 #include "service/task/task_error.h"
 #include "tests/fakes/fake_call_ledger.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
 
-using Purpose = CallGate::Purpose;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -50,13 +52,14 @@ class CallQueueTest : public testing::Test {
   }
 
   // Asks for a call named `name`, which is added to `made_` or `refused_` when it is answered.
-  CallGate::Ticket Ask(const std::string& name, Purpose purpose = Purpose::kCaller,
-                       absl::Duration timeout = absl::InfiniteDuration()) {
-    CallGate::Terms terms;
-    terms.purpose = purpose;
-    terms.deadline = loop_.Now() + timeout;
-    terms.task_id = name;
-    return queue().Ask(std::move(terms), [this, name](const absl::Status& status) {
+  CallGate::RequestId Ask(const std::string& name, Priority priority = Priority::kCaller,
+                          absl::Duration timeout = absl::InfiniteDuration()) {
+    CallRequest request;
+    request.priority = priority;
+    request.deadline = loop_.Now() + timeout;
+    request.task_id = name;
+    const size_t answered = made_.size() + refused_.size();
+    const CallGate::RequestId id = queue().Acquire(std::move(request), [this, name](const absl::Status& status) {
       if (status.ok()) {
         EXPECT_LE(queue_->stats().budget.calls, ledger_.calls[kMonth] + unwritten_) << "not counted before it is made";
         made_.push_back(name);
@@ -65,6 +68,8 @@ class CallQueueTest : public testing::Test {
         error_ = status;
       }
     });
+    EXPECT_EQ(made_.size() + refused_.size(), answered) << "answered before Acquire returned";
+    return id;
   }
 
   SimulatedLoop loop_{kStart};
@@ -124,7 +129,7 @@ TEST_F(CallQueueTest, GoesOnCountingWhereTheLastOneEnded) {
   loop_.RunFor(absl::Seconds(1));
   EXPECT_THAT(made_, ElementsAre("a", "b"));
   EXPECT_THAT(refused_, ElementsAre("c"));
-  EXPECT_EQ(DetailsOf(error_).reason, ErrorReason::kMonthlyQuotaExhausted);
+  EXPECT_THAT(error_, HasReason(ErrorReason::kMonthlyQuotaExhausted));
   EXPECT_EQ(ledger_.calls[kMonth], 5000);
 }
 
@@ -155,6 +160,7 @@ TEST_F(CallQueueTest, CountsANewMonthFromWhatTheLedgerHasForIt) {
 TEST_F(CallQueueTest, TakesUpWorkAgainInTheNextMonth) {
   ledger_.calls[kMonth] = 5000;
   Ask("a");
+  loop_.RunPosted();
   EXPECT_THAT(refused_, ElementsAre("a"));
   loop_.RunFor(*DetailsOf(error_).retry_after);
   unwritten_ = 10;
@@ -166,7 +172,7 @@ TEST_F(CallQueueTest, TakesUpWorkAgainInTheNextMonth) {
 TEST_F(CallQueueTest, LetsWaitingCallersGoBeforePolls) {
   Ask("first");
   loop_.RunPosted();
-  Ask("poll", Purpose::kPoll);
+  Ask("poll", Priority::kPoll);
   Ask("caller-1");
   Ask("caller-2");
   loop_.RunFor(absl::Seconds(1));
@@ -177,16 +183,16 @@ TEST_F(CallQueueTest, LetsCallersGoInTheOrderOfTheirDeadlines) {
   Ask("first");
   loop_.RunPosted();
   Ask("patient");
-  Ask("late", Purpose::kCaller, absl::Seconds(20));
-  Ask("early", Purpose::kCaller, absl::Seconds(10));
+  Ask("late", Priority::kCaller, absl::Seconds(20));
+  Ask("early", Priority::kCaller, absl::Seconds(10));
   loop_.RunFor(absl::Seconds(1));
   EXPECT_THAT(made_, ElementsAre("first", "early", "late", "patient"));
 }
 
 TEST_F(CallQueueTest, LetsAPollThroughNowAndThenHoweverManyCallersThereAre) {
-  Ask("poll-1", Purpose::kPoll);
+  Ask("poll-1", Priority::kPoll);
   for (int i = 0; i < 100; ++i) Ask(absl::StrCat(i));
-  Ask("poll-2", Purpose::kPoll);
+  Ask("poll-2", Priority::kPoll);
   loop_.RunFor(absl::Seconds(3));
   EXPECT_THAT(made_, testing::Contains("poll-2"));
 }
@@ -194,9 +200,9 @@ TEST_F(CallQueueTest, LetsAPollThroughNowAndThenHoweverManyCallersThereAre) {
 TEST_F(CallQueueTest, MovesAPollForwardThatACallerJoins) {
   Ask("first");
   loop_.RunPosted();
-  for (int i = 0; i < 3; ++i) Ask(absl::StrCat("poll-", i), Purpose::kPoll);
-  const CallGate::Ticket ticket = Ask("joined", Purpose::kPoll);
-  queue().Join(ticket, Purpose::kCaller, absl::InfiniteFuture());
+  for (int i = 0; i < 3; ++i) Ask(absl::StrCat("poll-", i), Priority::kPoll);
+  const CallGate::RequestId id = Ask("joined", Priority::kPoll);
+  queue().Join(id, Priority::kCaller, absl::InfiniteFuture());
   loop_.RunFor(absl::Seconds(1));
   ASSERT_GE(made_.size(), 2u);
   EXPECT_EQ(made_[1], "joined");
@@ -204,24 +210,24 @@ TEST_F(CallQueueTest, MovesAPollForwardThatACallerJoins) {
 }
 
 TEST_F(CallQueueTest, IgnoresWhoJoinsACallThatHasBeenMade) {
-  const CallGate::Ticket ticket = Ask("a");
+  const CallGate::RequestId id = Ask("a");
   loop_.RunFor(absl::Seconds(1));
-  queue().Join(ticket, Purpose::kCaller, absl::InfiniteFuture());
-  queue().Join(12345, Purpose::kCaller, absl::InfiniteFuture());
+  queue().Join(id, Priority::kCaller, absl::InfiniteFuture());
+  queue().Join(12345, Priority::kCaller, absl::InfiniteFuture());
   loop_.RunFor(absl::Seconds(1));
   EXPECT_THAT(made_, ElementsAre("a"));
 }
 
 TEST_F(CallQueueTest, RefusesAtOnceWhoseTurnWouldComeTooLate) {
-  for (int i = 0; i < 20; ++i) Ask(absl::StrCat(i), Purpose::kCaller, absl::Seconds(5));
+  for (int i = 0; i < 20; ++i) Ask(absl::StrCat(i), Priority::kCaller, absl::Seconds(5));
   EXPECT_THAT(refused_, IsEmpty());
-  Ask("hurried", Purpose::kCaller, absl::Milliseconds(150));
-  EXPECT_THAT(refused_, IsEmpty()) << "who must be fast goes first";
-  Ask("late", Purpose::kCaller, absl::Milliseconds(151));
+  Ask("hurried", Priority::kCaller, absl::Milliseconds(150));
+  EXPECT_THAT(refused_, IsEmpty()) << "the one in a hurry goes first";
+  Ask("late", Priority::kCaller, absl::Milliseconds(151));
+  loop_.RunPosted();
   EXPECT_THAT(refused_, ElementsAre("late"));
-  EXPECT_EQ(error_.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(error_, HasReason(ErrorReason::kUpstreamRateLimited));
   const ErrorDetails details = DetailsOf(error_);
-  EXPECT_EQ(details.reason, ErrorReason::kUpstreamRateLimited);
   EXPECT_EQ(details.persistence, Persistence::kTransient);
   EXPECT_EQ(details.retry_after, absl::Seconds(1));
   EXPECT_TRUE(details.not_asked);
@@ -229,7 +235,7 @@ TEST_F(CallQueueTest, RefusesAtOnceWhoseTurnWouldComeTooLate) {
 
 TEST_F(CallQueueTest, MakesNoCallForACallerWhoseTimeIsOver) {
   ledger_.slow = true;
-  Ask("a", Purpose::kCaller, absl::Seconds(1));
+  Ask("a", Priority::kCaller, absl::Seconds(1));
   loop_.RunFor(absl::Seconds(2));
   ledger_.FinishOne();
   loop_.RunFor(absl::Seconds(1));
@@ -241,7 +247,7 @@ TEST_F(CallQueueTest, LetsCallersWaitThroughTheSecondThatDingTalkAsksFor) {
   Ask("a");
   loop_.RunPosted();
   queue().Report(DingTalkSays(ErrorReason::kUpstreamRateLimited, Persistence::kTransient, absl::Seconds(1)));
-  Ask("b", Purpose::kCaller, absl::Seconds(3));
+  Ask("b", Priority::kCaller, absl::Seconds(3));
   loop_.RunFor(absl::Milliseconds(999));
   EXPECT_THAT(made_, ElementsAre("a"));
   loop_.RunFor(absl::Seconds(2));
@@ -253,10 +259,11 @@ TEST_F(CallQueueTest, RefusesThoseWhoWaitWhenALongPauseBegins) {
   Ask("a");
   loop_.RunPosted();
   Ask("b");
-  Ask("poll", Purpose::kPoll);
+  Ask("poll", Priority::kPoll);
   queue().Report(DingTalkSays(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Seconds(300)));
+  loop_.RunPosted();
   EXPECT_THAT(refused_, ElementsAre("b", "poll"));
-  EXPECT_EQ(DetailsOf(error_).reason, ErrorReason::kUpstreamIpBanned);
+  EXPECT_THAT(error_, HasReason(ErrorReason::kUpstreamIpBanned));
   EXPECT_EQ(queue().stats().refused_paused, 2u);
   EXPECT_EQ(queue().stats().polls_put_off, 1u);
   loop_.RunFor(absl::Seconds(300));
@@ -269,7 +276,8 @@ TEST_F(CallQueueTest, LetsATokenPassTheLineAndCountsIt) {
   for (int i = 0; i < 5; ++i) Ask(absl::StrCat(i));
   loop_.RunPosted();
   const size_t before = made_.size();
-  Ask("token", Purpose::kToken);
+  Ask("token", Priority::kToken);
+  loop_.RunPosted();
   ASSERT_EQ(made_.size(), before + 1);
   EXPECT_EQ(made_.back(), "token");
   EXPECT_EQ(queue().stats().calls_for_tokens, 1u);
@@ -278,7 +286,7 @@ TEST_F(CallQueueTest, LetsATokenPassTheLineAndCountsIt) {
 TEST_F(CallQueueTest, AnswersOneThatAsksAgainFromWithinItsAnswer) {
   int made = 0;
   const auto again = [&](auto& self) -> void {
-    queue().Ask({}, [&](const absl::Status& status) {
+    queue().Acquire({}, [&](const absl::Status& status) {
       if (status.ok() && ++made < 20) self(self);
     });
   };
@@ -291,7 +299,7 @@ TEST_F(CallQueueTest, AnswersOneThatAsksAgainFromWithinItsAnswer) {
 TEST_F(CallQueueTest, MayBeDestroyedByAnAnswer) {
   Ask("first");
   loop_.RunPosted();
-  queue().Ask({}, [this](const absl::Status&) { queue_.reset(); });
+  queue().Acquire({}, [this](const absl::Status&) { queue_.reset(); });
   Ask("never");
   loop_.RunFor(absl::Seconds(1));
   EXPECT_EQ(queue_, nullptr);

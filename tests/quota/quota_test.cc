@@ -76,7 +76,7 @@ class Core {
       : loop_(now), model_(ModelOptions(used, gateway_qps)), http_(&loop_, &model_, absl::Milliseconds(40)) {
     ledger_.calls[kMonth] = used;
     queue_ = std::make_unique<CallQueue>(&loop_, &ledger_, CallQueue::Options());
-    tokens_ = *FixedAccessToken::Create(kToken, "a token");
+    tokens_ = *FixedAccessToken::Create(&loop_, kToken, "a token");
     source_ = std::make_unique<DingTalkTaskSource>(&loop_, &http_, tokens_.get(), queue_.get(),
                                                    DingTalkTaskSource::Options());
     TaskTracker::Options options;

@@ -72,8 +72,8 @@ SimulatedServer::SimulatedServer(SimulatedLoop* loop, SimulatedDingTalk* dingtal
       options_(options),
       http_(loop, dingtalk, journal, mood, random),
       queue_(loop, nullptr, options.queue),
-      tokens_(OauthAccessToken::Create(loop, &http_, options.token).value()),
-      dingtalk_source_(loop, &http_, tokens_.get(), &queue_, options.source),
+      tokens_(loop, OauthTokenCall::Create(loop, &http_, options.token).value()),
+      dingtalk_source_(loop, &http_, &tokens_, &queue_, options.source),
       recorded_source_(loop, journal, &dingtalk_source_, &http_, options.tracker),
       cache_(kCacheCapacity),
       tracker_(loop, &recorded_source_, &cache_, options.tracker) {}

@@ -14,7 +14,8 @@
 #include "absl/time/time.h"
 
 #include "service/dingtalk/dingtalk_task_source.h"
-#include "service/dingtalk/tokens/oauth_access_token.h"
+#include "service/dingtalk/tokens/cached_access_token.h"
+#include "service/dingtalk/tokens/oauth_token_call.h"
 #include "service/quota/call_queue.h"
 #include "service/runtime/simulated_loop.h"
 #include "service/task/task_source.h"
@@ -68,7 +69,7 @@ class SimulatedServer {
   struct Options {
     TaskTracker::Options tracker;
     DingTalkTaskSource::Options source;
-    OauthAccessToken::Options token;
+    OauthTokenCall::Options token;
     CallQueue::Options queue;
   };
   // Ends an open call, as draining does.
@@ -99,7 +100,7 @@ class SimulatedServer {
   const Options options_;
   SimulatedHttpClient http_;
   CallQueue queue_;
-  const std::unique_ptr<OauthAccessToken> tokens_;
+  CachedAccessToken tokens_;
   DingTalkTaskSource dingtalk_source_;
   RecordedTaskSource recorded_source_;
   SnapshotCache cache_;

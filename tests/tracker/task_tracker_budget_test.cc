@@ -25,8 +25,6 @@
 namespace taskwatch {
 namespace {
 
-using Priority = FetchOptions::Priority;
-
 class Watcher final : public TaskTracker::Subscriber {
  public:
   void OnUpdate(const TaskSnapshotPtr& snapshot) override { last = snapshot; }

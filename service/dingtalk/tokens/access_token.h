@@ -2,6 +2,7 @@
 #ifndef TASKWATCH_SERVICE_DINGTALK_TOKENS_ACCESS_TOKEN_H_
 #define TASKWATCH_SERVICE_DINGTALK_TOKENS_ACCESS_TOKEN_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -10,15 +11,19 @@
 
 namespace taskwatch {
 
-// Hands out a token to whoever makes a call. Lives on the event loop's thread, as do its callbacks.
+// Hands out the token of the moment. Lives on the event loop's thread, as do its callbacks.
 class AccessTokenProvider {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<std::string>)>;
 
   virtual ~AccessTokenProvider() = default;
 
-  // Calls `done` once with a token that is thought to be valid, possibly before returning; if the provider is destroyed
-  // first, not at all. Errors carry ErrorDetails and never the token or a secret.
+  // The token, if it is at hand and neither has to be renewed nor looked at again; else GetToken tells. Saves a turn of
+  // the loop for each call.
+  virtual std::optional<std::string> Cached() const = 0;
+
+  // Calls `done` once with a token that is thought to be valid, and never before GetToken has returned, unless the
+  // provider is destroyed first: then not at all. Errors carry ErrorDetails and never the token or a secret.
   virtual void GetToken(Done done) = 0;
 
   // Tells that DingTalk has rejected `token`: it is not handed out again unless it is obtained anew.

@@ -2,14 +2,13 @@
 
 #include <utility>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
 #include "service/task/task_error.h"
 
 namespace taskwatch {
 
-absl::StatusOr<std::string> FileAccessToken::Current() {
+absl::StatusOr<std::string> FileAccessToken::Read() {
   absl::StatusOr<Secret> secret = file_.Read();
   if (!secret.ok()) {
     if (token_.has_value()) return *token_;
@@ -27,7 +26,15 @@ absl::StatusOr<std::string> FileAccessToken::Current() {
   return *token_;
 }
 
-void FileAccessToken::GetToken(Done done) { done(Current()); }
+std::optional<std::string> FileAccessToken::Cached() const {
+  std::optional<Secret> secret = file_.Cached();
+  if (!secret.has_value() || secret->version == rejected_version_) return std::nullopt;
+  return std::move(secret->value);
+}
+
+void FileAccessToken::GetToken(Done done) {
+  loop_->Post(lifetime_.Guard([done = std::move(done), token = Read()]() mutable { done(std::move(token)); }));
+}
 
 void FileAccessToken::Invalidate(absl::string_view token) {
   if (token_ != token) return;

@@ -7,34 +7,41 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "service/dingtalk/tokens/access_token.h"
+#include "service/runtime/event_loop.h"
+#include "service/runtime/lifetime.h"
 #include "service/secrets/secret_file.h"
 
 namespace taskwatch {
 
-// Answers at once, with what the file holds now (SecretFile tells when it is read again). While the file cannot be
-// used, as in the middle of being rewritten, the last good token stays in use.
+// Hands out what the file holds now (SecretFile tells when it is read again). While the file cannot be used, as in the
+// middle of being rewritten, the last good token stays in use.
 //
 // After a token was rejected, GetToken fails with kUpstreamUnauthenticated until the file has been written again, even
-// if with the same token: who writes it may know that it has been made valid.
+// if with the same token: somebody may have made it valid. The loop must outlive the provider.
 class FileAccessToken final : public AccessTokenProvider {
  public:
-  explicit FileAccessToken(std::string path) : file_(std::move(path)) {}
+  FileAccessToken(EventLoop* loop, std::string path)
+      : loop_(loop), file_(std::move(path), [loop] { return loop->Now(); }) {}
 
+  std::optional<std::string> Cached() const override;
   void GetToken(Done done) override;
   void Invalidate(absl::string_view token) override;
 
  private:
-  absl::StatusOr<std::string> Current();
+  absl::StatusOr<std::string> Read();
 
+  EventLoop* const loop_;
   SecretFile file_;
   // The last one that was read; none once it is rejected.
   std::optional<std::string> token_;
   // Which state of the file is known to hold a rejected token; SecretFile's versions begin at 1.
   uint64_t rejected_version_ = 0;
   uint64_t version_ = 0;
+  const Lifetime lifetime_;
 };
 
 }  // namespace taskwatch

@@ -10,24 +10,30 @@
 
 namespace taskwatch {
 
-absl::StatusOr<std::unique_ptr<FixedAccessToken>> FixedAccessToken::Create(absl::string_view token,
+absl::StatusOr<std::unique_ptr<FixedAccessToken>> FixedAccessToken::Create(EventLoop* loop, absl::string_view token,
                                                                            absl::string_view origin) {
   absl::StatusOr<std::string> trimmed = TrimSecret(token, origin);
   if (!trimmed.ok()) return trimmed.status();
-  return absl::WrapUnique(new FixedAccessToken(*std::move(trimmed), origin));
+  return absl::WrapUnique(new FixedAccessToken(loop, *std::move(trimmed), origin));
+}
+
+std::optional<std::string> FixedAccessToken::Cached() const {
+  if (rejected_) return std::nullopt;
+  return token_;
 }
 
 void FixedAccessToken::GetToken(Done done) {
-  if (!rejected_) {
-    done(token_);
-    return;
+  absl::StatusOr<std::string> token = token_;
+  if (rejected_) {
+    ErrorDetails details;
+    details.reason = ErrorReason::kUpstreamUnauthenticated;
+    details.persistence = Persistence::kPermanent;
+    token = MakeError(details, absl::StrCat("DingTalk rejected the access token in ", origin_,
+                                            ": start the service with a new one, or let it fetch them with --app_key "
+                                            "and --app_secret_file"));
   }
-  ErrorDetails details;
-  details.reason = ErrorReason::kUpstreamUnauthenticated;
-  details.persistence = Persistence::kPermanent;
-  done(MakeError(details, absl::StrCat("DingTalk rejected the access token in ", origin_,
-                                       ": start the service with a new one, or let it fetch them with --app_key and "
-                                       "--app_secret_file")));
+  loop_->Post(
+      lifetime_.Guard([done = std::move(done), token = std::move(token)]() mutable { done(std::move(token)); }));
 }
 
 void FixedAccessToken::Invalidate(absl::string_view token) {

@@ -2,21 +2,13 @@
 #ifndef TASKWATCH_SERVICE_DINGTALK_TOKENS_TOKEN_ANSWER_H_
 #define TASKWATCH_SERVICE_DINGTALK_TOKENS_TOKEN_ANSWER_H_
 
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 
+#include "service/dingtalk/tokens/token_source.h"
 #include "service/http/http_client.h"
 
 namespace taskwatch {
-
-struct IssuedToken {
-  std::string token;
-  // From when it was issued; more than zero.
-  absl::Duration lifetime;
-};
 
 // The token in `response`: {"accessToken","expireIn"} or {"access_token","expires_in"}, seconds as a number or a
 // string.

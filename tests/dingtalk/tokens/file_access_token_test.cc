@@ -1,30 +1,38 @@
 #include "service/dingtalk/tokens/file_access_token.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "service/runtime/simulated_loop.h"
 #include "service/task/task_error.h"
 #include "tests/fakes/secret_path.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
 
-absl::StatusOr<std::string> TokenOf(AccessTokenProvider& provider) {
-  absl::StatusOr<std::string> result;
+using testing::Not;
+
+absl::StatusOr<std::string> TokenOf(SimulatedLoop& loop, AccessTokenProvider& provider) {
+  std::optional<absl::StatusOr<std::string>> result;
   provider.GetToken([&result](absl::StatusOr<std::string> token) { result = std::move(token); });
-  return result;
+  EXPECT_FALSE(result.has_value()) << "called before GetToken returned";
+  loop.RunPosted();
+  return result.has_value() ? *std::move(result) : absl::InternalError("no answer");
 }
 
-void ExpectRejected(AccessTokenProvider& provider, const std::string& path) {
-  const absl::StatusOr<std::string> token = TokenOf(provider);
-  ASSERT_FALSE(token.ok());
-  EXPECT_EQ(token.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(DetailsOf(token.status()).reason, ErrorReason::kUpstreamUnauthenticated);
+void ExpectRejected(SimulatedLoop& loop, AccessTokenProvider& provider, const std::string& path) {
+  const absl::StatusOr<std::string> token = TokenOf(loop, provider);
+  ASSERT_THAT(token, HasReason(ErrorReason::kUpstreamUnauthenticated));
   EXPECT_TRUE(absl::StrContains(token.status().message(), "rejected")) << token.status();
   EXPECT_TRUE(absl::StrContains(token.status().message(), path)) << token.status();
   EXPECT_FALSE(absl::StrContains(token.status().ToString(), "canary")) << token.status();
@@ -33,84 +41,105 @@ void ExpectRejected(AccessTokenProvider& provider, const std::string& path) {
 TEST(FileAccessToken, FollowsTheFile) {
   SecretPath path;
   path.Write("canary-1\n");
-  FileAccessToken provider(path.path());
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   path.Write("canary-2\n");
-  EXPECT_EQ(*TokenOf(provider), "canary-2");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-2"));
+}
+
+TEST(FileAccessToken, HasItAtHandOnceTheFileHasBeenLeftAlone) {
+  SecretPath path;
+  path.Write("canary-1\n");
+  SimulatedLoop loop(absl::Now() + absl::Hours(1));
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_EQ(provider.Cached(), std::nullopt) << "it has not been read";
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
+  EXPECT_EQ(provider.Cached(), "canary-1");
+  path.Write("canary-2\n");
+  EXPECT_EQ(provider.Cached(), std::nullopt);
 }
 
 TEST(FileAccessToken, TellsWhichFileIsMissing) {
   SecretPath path;
-  FileAccessToken provider(path.path());
-  const absl::StatusOr<std::string> token = TokenOf(provider);
-  ASSERT_FALSE(token.ok());
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  const absl::StatusOr<std::string> token = TokenOf(loop, provider);
+  ASSERT_THAT(token, HasReason(ErrorReason::kUpstreamUnauthenticated));
   EXPECT_TRUE(absl::StrContains(token.status().message(), path.path())) << token.status();
 }
 
 TEST(FileAccessToken, KeepsTheLastTokenWhileTheFileIsBeingRewritten) {
   SecretPath path;
   path.Write("canary-1");
-  FileAccessToken provider(path.path());
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   path.Write("");
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   path.Remove();
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   path.Write("canary-2");
-  EXPECT_EQ(*TokenOf(provider), "canary-2");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-2"));
 }
 
 TEST(FileAccessToken, IsGoneAfterARejectionUntilTheFileIsWritten) {
   SecretPath path;
   path.Write("canary-1");
-  FileAccessToken provider(path.path());
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   provider.Invalidate("canary-1");
-  ExpectRejected(provider, path.path());
-  ExpectRejected(provider, path.path());
+  ExpectRejected(loop, provider, path.path());
+  ExpectRejected(loop, provider, path.path());
   path.Write("canary-2");
-  EXPECT_EQ(*TokenOf(provider), "canary-2");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-2"));
 }
 
 TEST(FileAccessToken, IsTheSameAgainIfTheFileWasWrittenWithTheSame) {
   SecretPath path;
   path.Write("canary-1");
-  FileAccessToken provider(path.path());
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   provider.Invalidate("canary-1");
   path.Write("canary-1");
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
 }
 
 TEST(FileAccessToken, IsReadAgainAtOnceIfTheFileChangedBeforeTheRejection) {
   SecretPath path;
   path.Write("canary-1");
-  FileAccessToken provider(path.path());
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   path.Write("canary-2");
   provider.Invalidate("canary-1");
-  EXPECT_EQ(*TokenOf(provider), "canary-2");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-2"));
 }
 
 TEST(FileAccessToken, DoesNotMindTheRejectionOfAnOlderToken) {
   SecretPath path;
   path.Write("canary-1");
-  FileAccessToken provider(path.path());
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   path.Write("canary-2");
-  EXPECT_EQ(*TokenOf(provider), "canary-2");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-2"));
   provider.Invalidate("canary-1");
-  EXPECT_EQ(*TokenOf(provider), "canary-2");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-2"));
 }
 
 TEST(FileAccessToken, DoesNotFallBackToARejectedToken) {
   SecretPath path;
   path.Write("canary-1");
-  FileAccessToken provider(path.path());
-  EXPECT_EQ(*TokenOf(provider), "canary-1");
+  SimulatedLoop loop;
+  FileAccessToken provider(&loop, path.path());
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   provider.Invalidate("canary-1");
   path.Remove();
-  EXPECT_FALSE(TokenOf(provider).ok());
+  EXPECT_THAT(TokenOf(loop, provider), Not(IsOk()));
+  EXPECT_EQ(provider.Cached(), std::nullopt);
 }
 
 }  // namespace

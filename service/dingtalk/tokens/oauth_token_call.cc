@@ -1,0 +1,108 @@
+#include "service/dingtalk/tokens/oauth_token_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+
+#include "service/dingtalk/tokens/token_answer.h"
+#include "service/secrets/secret_text.h"
+#include "service/task/priority.h"
+
+namespace taskwatch {
+namespace {
+
+// Whether `corp_id` can stand in a path as it is.
+bool IsPathSegment(absl::string_view corp_id) {
+  return corp_id.size() <= 128 && std::all_of(corp_id.begin(), corp_id.end(),
+                                              [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<OauthTokenCall>> OauthTokenCall::Create(EventLoop* loop, HttpClient* http,
+                                                                       Options options) {
+  if (!IsSecretText(options.app_key)) {
+    return absl::InvalidArgumentError("--app_key must be printable ASCII without spaces, and not empty");
+  }
+  if (options.app_secret.empty() == options.app_secret_file.empty()) {
+    return absl::InvalidArgumentError("exactly one of --app_secret_file and DINGTALK_APP_SECRET must be set");
+  }
+  if (!options.app_secret.empty()) {
+    absl::StatusOr<std::string> secret = TrimSecret(options.app_secret, "DINGTALK_APP_SECRET");
+    if (!secret.ok()) return absl::InvalidArgumentError(secret.status().message());
+    options.app_secret = *std::move(secret);
+  }
+  if (!IsPathSegment(options.corp_id)) {
+    return absl::InvalidArgumentError("--corp_id may hold letters, digits, '_' and '-' only, 128 at most");
+  }
+  return absl::WrapUnique(new OauthTokenCall(loop, http, std::move(options)));
+}
+
+OauthTokenCall::OauthTokenCall(EventLoop* loop, HttpClient* http, Options options)
+    : loop_(loop), http_(http), options_(std::move(options)) {
+  if (!options_.app_secret_file.empty()) secret_file_.emplace(options_.app_secret_file);
+}
+
+void OauthTokenCall::Fetch(Done done) {
+  absl::StatusOr<Secret> secret = ReadSecret();
+  if (!secret.ok()) {
+    loop_->Post(lifetime_.Guard(
+        [done = std::move(done), error = std::move(secret).status()]() mutable { done(std::move(error)); }));
+    return;
+  }
+  if (options_.gate == nullptr || options_.corp_id.empty()) return Send(secret->value, std::move(done));
+  CallRequest request;
+  request.priority = Priority::kToken;
+  options_.gate->Acquire(std::move(request),
+                         lifetime_.Guard([this, secret = std::move(secret->value),
+                                          done = std::move(done)](const absl::Status& permit) mutable {
+                           permit.ok() ? Send(secret, std::move(done)) : done(permit);
+                         }));
+}
+
+std::optional<uint64_t> OauthTokenCall::CredentialsVersion() {
+  const absl::StatusOr<Secret> secret = ReadSecret();
+  if (!secret.ok()) return std::nullopt;
+  return secret->version;
+}
+
+absl::StatusOr<Secret> OauthTokenCall::ReadSecret() {
+  if (secret_file_.has_value()) return secret_file_->Read();
+  return Secret{options_.app_secret, 0};
+}
+
+HttpRequest OauthTokenCall::RequestWith(const std::string& secret) const {
+  HttpRequest request;
+  request.method = HttpRequest::Method::kPost;
+  request.timeout = options_.timeout;
+  // All values are ASCII, so writing them cannot fail.
+  if (options_.corp_id.empty()) {
+    request.path = "/v1.0/oauth2/accessToken";
+    request.body = nlohmann::json{{"appKey", options_.app_key}, {"appSecret", secret}}.dump();
+  } else {
+    request.path = absl::StrCat("/v1.0/oauth2/", options_.corp_id, "/token");
+    request.body =
+        nlohmann::json{
+            {"client_id", options_.app_key},
+            {"client_secret", secret},
+            {"grant_type", "client_credentials"},
+        }
+            .dump();
+  }
+  return request;
+}
+
+void OauthTokenCall::Send(const std::string& secret, Done done) {
+  http_->Send(RequestWith(secret),
+              lifetime_.Guard([secret, done = std::move(done)](const absl::StatusOr<HttpResponse>& response) mutable {
+                done(response.ok() ? IssuedTokenIn(*response, secret) : response.status());
+              }));
+}
+
+}  // namespace taskwatch

@@ -1,0 +1,19 @@
+// How urgent an upstream call is.
+#ifndef TASKWATCH_SERVICE_TASK_PRIORITY_H_
+#define TASKWATCH_SERVICE_TASK_PRIORITY_H_
+
+namespace taskwatch {
+
+// By rising urgency.
+enum class Priority {
+  // For those who watch a task: they would learn of its change a little later too.
+  kPoll,
+  // For a caller who waits for the answer.
+  kCaller,
+  // For an access token, without which no other call can be made. Never the priority of a fetch.
+  kToken,
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_TASK_PRIORITY_H_
