@@ -4,8 +4,16 @@ _HEAD = """
 load("{rules}", "system_cc_library")
 
 package(default_visibility = ["//visibility:public"])
+
+config_setting(
+    name = "tsan",
+    values = {{"copt": "-fsanitize=thread"}},
+)
 """
 
+# With ThreadSanitizer shared objects are linked: it can leave out what is in one, and
+# tests/sanitizers/foreign_synchronization.cc can take the place of some of their functions.
+#
 # `malloc` of cc_binary takes no other rule than cc_library.
 _TARGET = """
 cc_library(
@@ -19,7 +27,10 @@ system_cc_library(
     hdrs = glob({headers}),
     includes = {includes},
     inputs = ["//:inputs"],
-    linkopts = {linkopts},
+    linkopts = select({{
+        ":tsan": {shared_linkopts},
+        "//conditions:default": {linkopts},
+    }}),
 )
 """
 
@@ -55,10 +66,10 @@ def _archived(flags):
         for flag in flags
     ]
 
-def _link_flags(ctx, module):
+def _link_flags(ctx, module, static):
     if module.startswith("-l"):
-        return _archived([module])
-    return _archived(_pkg_config(ctx, ["--static", "--libs"] if ctx.attr.static else ["--libs"], module))
+        return [module]
+    return _pkg_config(ctx, ["--static", "--libs"] if static else ["--libs"], module)
 
 def _input_links(ctx, link_flags):
     """Links to the files that change when the libraries do; Bazel looks at what they lead to before each build."""
@@ -96,7 +107,9 @@ def write_build_files(ctx, packages, also = ""):
     link_flags = {}
     for targets in packages.values():
         for modules in targets.values():
-            link_flags.update([(module, _link_flags(ctx, module)) for module in modules if module not in link_flags])
+            for module in modules:
+                if module not in link_flags:
+                    link_flags[module] = _archived(_link_flags(ctx, module, ctx.attr.static))
     inputs = _input_links(ctx, [flag for flags in link_flags.values() for flag in flags])
     bzl = Label("//bazel:system_cc_library.bzl")
     head = _HEAD.format(rules = "@{}//{}:{}".format(bzl.workspace_name, bzl.package, bzl.name))
@@ -119,6 +132,7 @@ def write_build_files(ctx, packages, also = ""):
                 headers = repr([folder + "/**" for folder in folders]),
                 includes = repr(folders),
                 linkopts = repr([flag for module in modules for flag in link_flags[module]]),
+                shared_linkopts = repr([flag for module in modules for flag in _link_flags(ctx, module, False)]),
             )
         builds[package] = build
     for package, build in builds.items():

@@ -23,8 +23,8 @@ class ChildProcess {
  public:
   using Environment = std::map<std::string, std::string>;
 
-  // `arguments` begin with the program's path. Its environment is `environment` and nothing else. Aborts the test
-  // program if it cannot be started.
+  // `arguments` begin with the program's path. Its environment is `environment`, the options of the sanitizers, and
+  // nothing else. Aborts the test program if it cannot be started.
   ChildProcess(const std::vector<std::string>& arguments, const Environment& environment);
   explicit ChildProcess(const std::vector<std::string>& arguments) : ChildProcess(arguments, {}) {}
   // Kills it, unless it has been seen to end.

@@ -23,9 +23,11 @@ class TerminalTest(ProcessTest):
             self.add_task(task_id, **ENDLESS)
 
     def tmux(self, *arguments):
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TERM": "xterm-256color"}
+        # Where a sanitizer writes its reports (tests/sanitizers/run_test) holds for all that a test starts.
+        environment.update((name, value) for name, value in os.environ.items() if name.endswith("SAN_OPTIONS"))
         result = subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *arguments], check=True, text=True,
-                                timeout=servers.PATIENCE, capture_output=True,
-                                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TERM": "xterm-256color"})
+                                timeout=servers.PATIENCE, capture_output=True, env=environment)
         return result.stdout
 
     def watch_on_screen(self, columns, rows, environment="", before="true"):
