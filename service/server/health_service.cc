@@ -1,13 +1,22 @@
 #include "service/server/health_service.h"
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 
 #include "service/server/server_call.h"
+#include "service/text/printable_text.h"
 
 namespace taskwatch {
+namespace {
+
+// A caller may send a name of many kilobytes. A status travels in the trailers, for which clients accept 8 KB: a longer
+// one reaches its caller as RESOURCE_EXHAUSTED.
+constexpr size_t kMaxShownName = 200;
+
+}  // namespace
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
@@ -25,8 +34,9 @@ class HealthService::CheckCall final : public UnaryCall<HealthCheckRequest, Heal
   void OnRequest() override {
     const ServingStatus status = service_->StatusOf(request().service());
     if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
-      return Finish(grpc::Status(grpc::StatusCode::NOT_FOUND,
-                                 absl::StrCat("there is no service '", request().service(), "' here")));
+      return Finish(grpc::Status(
+          grpc::StatusCode::NOT_FOUND,
+          absl::StrCat("there is no service \"", PrintableExcerpt(request().service(), kMaxShownName), "\" here")));
     }
     response().set_status(status);
     Finish(grpc::Status::OK);
