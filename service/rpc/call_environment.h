@@ -36,8 +36,6 @@ struct CallOptions {
 // All of it outlives the calls.
 struct CallEnvironment {
   v1::TaskService::AsyncService* service;
-  // Where gRPC's news of the calls goes; set before the first call.
-  grpc::ServerCompletionQueue* queue;
   EventLoop* loop;
   TaskTracker* tracker;
   const SnapshotCache* cache;

@@ -8,8 +8,7 @@
 
 namespace taskwatch {
 void WatchCall::Request(Completion* arrived) {
-  environment_.service->RequestWatchTask(&context(), request_slot(), writer(), environment_.queue, environment_.queue,
-                                         arrived);
+  environment_.service->RequestWatchTask(&context(), request_slot(), writer(), queue(), queue(), arrived);
 }
 
 void WatchCall::OnRequest() {

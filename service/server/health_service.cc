@@ -27,8 +27,7 @@ class HealthService::CheckCall final : public UnaryCall<HealthCheckRequest, Heal
 
  private:
   void Request(Completion* arrived) override {
-    service_->RequestCheck(&context(), request_slot(), writer(), service_->thread_->queue(), service_->thread_->queue(),
-                           arrived);
+    service_->RequestCheck(&context(), request_slot(), writer(), queue(), queue(), arrived);
   }
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<CheckCall>(service_); }
   void OnRequest() override {
@@ -62,8 +61,7 @@ class HealthService::WatchCall final : public StreamCall<HealthCheckRequest, Hea
 
  private:
   void Request(Completion* arrived) override {
-    service_->RequestWatch(&context(), request_slot(), writer(), service_->thread_->queue(), service_->thread_->queue(),
-                           arrived);
+    service_->RequestWatch(&context(), request_slot(), writer(), queue(), queue(), arrived);
   }
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<WatchCall>(service_); }
   void OnRequest() override {
@@ -89,9 +87,8 @@ class HealthService::WatchCall final : public StreamCall<HealthCheckRequest, Hea
 };
 
 void HealthService::Serve(CompletionThread* thread) {
-  thread_ = thread;
-  ServerCall::Await(std::make_unique<CheckCall>(this));
-  ServerCall::Await(std::make_unique<WatchCall>(this));
+  ServerCall::Await(thread, std::make_unique<CheckCall>(this));
+  ServerCall::Await(thread, std::make_unique<WatchCall>(this));
 }
 
 void HealthService::StopServing() {

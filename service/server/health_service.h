@@ -37,7 +37,6 @@ class HealthService final : public grpc::health::v1::Health::AsyncService {
   class CheckCall;
   class WatchCall;
 
-  CompletionThread* thread_ = nullptr;
   absl::flat_hash_set<std::string> names_;
   bool serving_ = true;
   absl::flat_hash_set<WatchCall*> watches_;
