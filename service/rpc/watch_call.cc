@@ -7,6 +7,7 @@
 #include "service/rpc/status_conversion.h"
 
 namespace taskwatch {
+
 void WatchCall::Request(Completion* arrived) {
   environment_.service->RequestWatchTask(&context(), request_slot(), writer(), queue(), queue(), arrived);
 }
