@@ -1,4 +1,4 @@
-// Converts between the types of service/task and the messages of the public contract.
+// Between the vocabulary and the public contract's messages.
 #ifndef TASKWATCH_SERVICE_RPC_CONVERSION_H_
 #define TASKWATCH_SERVICE_RPC_CONVERSION_H_
 
@@ -23,11 +23,10 @@ void FillTaskInfo(const TaskSnapshot& snapshot, v1::TaskInfo& task);
 
 void FillTimestamp(absl::Time time, google::protobuf::Timestamp& timestamp);
 
-// INVALID_ARGUMENT (kInvalidTaskId) if the id is not one of DingTalk's: 1 to 128 of the characters A-Z a-z 0-9 _ -.
+// OK, or INVALID_ARGUMENT with what is wrong with the id.
 absl::Status ValidateTaskId(absl::string_view task_id);
 
-// `duration`, from the request's field `field`; INVALID_ARGUMENT (kInvalidRequest) if it is negative or not a valid
-// Duration, {1 s, -1 ns} for example.
+// The duration of the request's field `field`, or INVALID_ARGUMENT if it is negative or not a valid Duration.
 absl::StatusOr<absl::Duration> ReadDuration(const google::protobuf::Duration& duration, absl::string_view field);
 
 }  // namespace taskwatch

@@ -8,7 +8,8 @@
 namespace taskwatch {
 
 void GetCall::Request(Completion* arrived) {
-  environment_.service->RequestGetTaskInfo(&context(), request_slot(), writer(), queue(), queue(), arrived);
+  environment_.service->RequestGetTaskInfo(&context(), request_slot(), writer(), environment_.queue, environment_.queue,
+                                           arrived);
 }
 
 void GetCall::OnRequest() {

@@ -1,10 +1,9 @@
-// The thread that drives gRPC's completion queue, and on which all operations of calls are begun.
+// The one thread on which gRPC tells what has come to its end, and on which all of our gRPC operations are begun.
 #ifndef TASKWATCH_SERVICE_SERVER_COMPLETION_THREAD_H_
 #define TASKWATCH_SERVICE_SERVER_COMPLETION_THREAD_H_
 
 #include <grpcpp/grpcpp.h>
 
-#include <atomic>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -14,41 +13,34 @@
 
 namespace taskwatch {
 
-// The tag of a gRPC operation, with the callback for its completion:
-//
-//   Completion written_{[this](bool ok) { OnWritten(ok); }};
-//   writer_.Write(message, &written_);
-//
-// Must live until the callback has begun; the callback may destroy it.
+// What is to happen when a gRPC operation is over: the operation's tag. Must live until then, which it may end itself.
 class Completion {
  public:
   // `ok` as gRPC's CompletionQueue::Next has it.
-  using Callback = absl::AnyInvocable<void(bool ok)>;
+  using Reaction = absl::AnyInvocable<void(bool ok)>;
 
-  explicit Completion(Callback callback) : callback_(std::move(callback)) {}
+  explicit Completion(Reaction reaction) : reaction_(std::move(reaction)) {}
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
-  void Complete(bool ok) { callback_(ok); }
+  void React(bool ok) { reaction_(ok); }
 
  private:
-  Callback callback_;
+  Reaction reaction_;
 };
 
-// Takes completions from a queue and runs their callbacks, one after the other. All tags in the queue must be
-// `Completion`s.
+// Drives a completion queue. All tags in it must be `Completion`s.
 //
-// There is one such thread, on purpose. The thread that waits in the queue also reads the sockets. With a second one
-// (or with gRPC's callback API, which brings threads of its own) a request is often read by one thread and then handed
-// to another, which costs a wake-up per call.
+// One thread, on purpose: whoever waits for gRPC's news also reads the sockets, so a second one (or gRPC's callback
+// API, which brings threads of its own) makes each call wake threads only to hand it on.
 class CompletionThread {
  public:
   using Operation = absl::AnyInvocable<void()>;
 
   explicit CompletionThread(std::unique_ptr<grpc::ServerCompletionQueue> queue);
 
-  // Waits until all calls on it are over, then shuts the queue down. The server must have shut down before, so that
-  // each call has been cancelled at least, and Run must not be called any more.
+  // Shuts the queue down, and returns when all that is under way has come to its end. The server must have shut down
+  // before, and Run must not be called any more.
   ~CompletionThread();
 
   CompletionThread(const CompletionThread&) = delete;
@@ -59,19 +51,8 @@ class CompletionThread {
   // Runs the operations in their order, on this thread. Those of different calls of Run do not overlap. Any thread.
   void Run(std::vector<Operation> operations);
 
-  // A call (ServerCall) uses the queue from AddCall to RemoveCall: gRPC ends the process when an operation is begun on
-  // a queue that has been shut down. RemoveCall is for this thread only.
-  void AddCall() { ++calls_; }
-  void RemoveCall();
-
  private:
-  void ShutdownWhenUnused();
-
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  // Atomic because the first calls are added before the thread has any to run.
-  std::atomic<int> calls_{0};
-  // This thread only.
-  bool closing_ = false;
   std::thread thread_;
 };
 
