@@ -41,7 +41,7 @@ _generate_grpc = rule(
     },
 )
 
-def cc_grpc_library(name, proto, cc_proto, mocks = False, visibility = None):
+def cc_grpc_library(name, proto, cc_proto, mocks = False, testonly = False, visibility = None):
     """Stubs and services of the gRPC services in one proto_library.
 
     Args:
@@ -49,16 +49,18 @@ def cc_grpc_library(name, proto, cc_proto, mocks = False, visibility = None):
       proto: the proto_library with the services.
       cc_proto: its cc_proto_library.
       mocks: whether to generate gMock stubs (`*_mock.grpc.pb.h`) too.
+      testonly: as everywhere.
       visibility: as everywhere.
     """
     generated = name + "_generated"
-    _generate_grpc(name = generated, proto = proto, mocks = mocks, visibility = ["//visibility:private"])
+    _generate_grpc(name = generated, proto = proto, mocks = mocks, testonly = testonly, visibility = ["//visibility:private"])
     cc_library(
         name = name,
         srcs = [generated],
         hdrs = [generated],
         features = ["-layering_check"],
         includes = [generated],
+        testonly = testonly,
         visibility = visibility,
         deps = [cc_proto, "@com_github_grpc_grpc//:grpc++"],
     )

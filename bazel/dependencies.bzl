@@ -10,7 +10,7 @@ load("//bazel:system_library.bzl", "system_libraries")
 
 _ABSL = {
     "absl/algorithm": {"container": []},
-    "absl/base": {"base": ["absl_base"], "core_headers": []},
+    "absl/base": {"base": ["absl_base"], "config": [], "core_headers": []},
     "absl/container": {
         "btree": ["absl_throw_delegate"],
         "fixed_array": ["absl_throw_delegate"],

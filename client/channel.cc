@@ -4,13 +4,13 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+
+#include "client/internal/secret_file.h"
 
 namespace taskwatch::client {
 namespace {
@@ -23,9 +23,8 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 
 absl::Status ReadPem(absl::string_view what, const std::string& path, std::string& content) {
   if (path.empty()) return absl::OkStatus();
-  std::ifstream file(path);
-  content.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  if (file.bad() || content.find("-----BEGIN ") == std::string::npos) {
+  content = ReadSecretFile(path);
+  if (!absl::StrContains(content, "-----BEGIN ")) {
     return absl::InvalidArgumentError(absl::StrCat("the ", what, " file '", path, "' cannot be read or is not PEM"));
   }
   return absl::OkStatus();

@@ -18,7 +18,7 @@ namespace {
 int Main(int argc, char** argv) {
   // Ctrl-C ends at once. The screen is in order at any time, and nothing waits in a buffer.
   ::signal(SIGINT, [](int) { _exit(130); });
-  // gRPC logs for its developers; what matters to people is in the status of the call. Whoever debugs may set it.
+  // gRPC logs for its developers; what matters to people is in the status of the call. Set it to debug.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   const absl::StatusOr<Command> command = CommandFrom(ParseFlags(argc, argv));
   if (!command.ok()) {

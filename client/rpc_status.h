@@ -1,4 +1,7 @@
-// Errors of calls as absl::Status, with all that google.rpc's error details say.
+// Errors of calls as absl::Status, and what their google.rpc details say.
+//
+//   const auto task = tasks.Get("abcd");
+//   if (ErrorReasonOf(task.status()) == "UPSTREAM_RATE_LIMITED") again_after = RetryDelayOf(task.status());
 #ifndef TASKWATCH_CLIENT_RPC_STATUS_H_
 #define TASKWATCH_CLIENT_RPC_STATUS_H_
 
@@ -18,19 +21,19 @@
 
 namespace taskwatch::client {
 
-// Code and message as they are, and each google.rpc detail as a payload under its type URL. Details that cannot be read
-// are left out: the code and the message still say what happened.
+// Code and message as they are, and each google.rpc detail as a payload under its type URL. Details that cannot be
+// parsed are left out.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 absl::Status FromRpcStatus(const google::rpc::Status& status);
 
-// One of the reasons in task_service.proto, or empty: then the error is not the service's own, but comes from the
-// connection, from a proxy or from gRPC.
+// One of the reasons in task_service.proto, like "TASK_NOT_FOUND". Empty if the error is not the service's own, but
+// comes from the connection, from a proxy or from gRPC.
 std::string ErrorReasonOf(const absl::Status& status);
 
-// One of the metadata in task_service.proto (`http_status`, `upstream_code`, ...), or empty.
+// The metadata `key` of task_service.proto ("http_status", "upstream_code" or "upstream_request_id"), or empty.
 std::string ErrorMetadataOf(const absl::Status& status, const std::string& key);
 
-// Not to be tried again sooner than this.
+// The delay that the service asks for before the next try, if it does.
 std::optional<absl::Duration> RetryDelayOf(const absl::Status& status);
 
 // The id by which DingTalk's support finds the call that failed, or empty.

@@ -21,13 +21,13 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage_config.h"
-#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "flags/usage_error.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "where to serve gRPC: host:port, [ipv6]:port or unix:path");
 ABSL_FLAG(std::string, dingtalk_base_url, "https://api.dingtalk.io",
@@ -60,12 +60,6 @@ ABSL_FLAG(absl::Duration, max_stream_age, absl::Minutes(10), "after about this t
 ABSL_FLAG(size_t, max_watchers, 100'000, "streams and waits at a time");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(10), "how long calls may take to end after SIGTERM");
 ABSL_FLAG(size_t, cache_tasks, 100'000, "tasks whose last state is kept in memory");
-
-// Abseil calls this before it would end the process with 1 for a flag that it cannot make sense of.
-extern "C" void ABSL_INTERNAL_C_SYMBOL(AbslInternalReportFatalUsageError)(absl::string_view) {
-  std::fflush(nullptr);
-  _exit(2);
-}
 
 namespace taskwatch {
 namespace {
@@ -198,7 +192,7 @@ void ParseFlags(int argc, char** argv) {
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   if (rest.size() > 1) {
     std::fprintf(stderr, "ERROR: '%s' is not a flag; flags look like --listen=127.0.0.1:50051, see --help\n", rest[1]);
-    std::exit(2);
+    std::exit(kUsageErrorExitCode);
   }
 }
 

@@ -41,7 +41,8 @@ struct Config {
   // What callers can ask for; the proto promises them 5 s.
   absl::Duration min_heartbeat_interval = absl::Seconds(5);
   absl::Duration max_stream_age;
-  // The longest that one message to a watcher may take. No flag: who does not read for so long never will.
+  // A stream is aborted when the write of one message takes longer than this. No flag: a client that does not read for
+  // so long never will.
   absl::Duration stall_timeout = absl::Seconds(30);
   size_t max_watchers = 0;
   absl::Duration drain_timeout;

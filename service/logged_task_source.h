@@ -1,4 +1,4 @@
-// Tells the log how DingTalk is doing: when it begins to fail, and when it answers again.
+// Logs when DingTalk begins to fail, and when it answers again.
 #ifndef TASKWATCH_SERVICE_LOGGED_TASK_SOURCE_H_
 #define TASKWATCH_SERVICE_LOGGED_TASK_SOURCE_H_
 
@@ -12,11 +12,12 @@
 
 namespace taskwatch {
 
-// Logs changes, not calls: a failure when the one before was of another reason or there was none, and the first success
-// after failures. Refused task ids are their callers' business and not logged, and what DingTalk was not asked
-// for tells nothing of it.
+// A decorator. Logs changes, not calls: the first failure, a failure with another reason than the one before, and the
+// first success after failures. Ten timeouts in a row make one line. Not logged are refused task ids (INVALID_TASK_ID,
+// TASK_NOT_FOUND), which are the callers' affair, and fetches for which DingTalk was not asked, because the month is
+// used up for example.
 //
-// Lives on the event loop's thread. The source behind it must outlive it.
+// Lives on the event loop's thread. `source` must outlive it.
 class LoggedTaskSource final : public TaskSource {
  public:
   explicit LoggedTaskSource(TaskSource* source) : source_(source) {}

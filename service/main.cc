@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "flags/usage_error.h"
 
 #include "service/config.h"
 #include "service/taskwatch_service.h"
@@ -22,7 +23,7 @@ namespace {
 // Ends the start-up with one line that says what is wrong.
 int Refuse(const absl::Status& status) {
   std::fprintf(stderr, "ERROR: %s\n", std::string(status.message()).c_str());
-  return 2;
+  return kUsageErrorExitCode;
 }
 
 void LogToStderr() {

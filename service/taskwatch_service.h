@@ -1,4 +1,4 @@
-// Taskwatch put together: all rooms, from a configuration to a gRPC server that takes calls.
+// The whole service: makes the objects of all rooms from a Config, and serves gRPC.
 #ifndef TASKWATCH_SERVICE_TASKWATCH_SERVICE_H_
 #define TASKWATCH_SERVICE_TASKWATCH_SERVICE_H_
 
@@ -38,17 +38,18 @@ class TaskwatchService {
   // Takes calls when it returns. The error is for people and names the flag that is wrong.
   static absl::StatusOr<std::unique_ptr<TaskwatchService>> Start(const Config& config);
 
-  // Breaks off what is still open, unless Drain has ended it.
+  // Cancels the calls that are still open, unless Drain was called.
   ~TaskwatchService();
 
   // Where it listens, with the port that was picked if the configuration says 0.
   const std::string& address() const { return server_->address(); }
 
-  // Ends all calls in good order: tells health checkers, delivers what is pending, and cancels what is left after
-  // `timeout`. Returns when everything has ended, the loop's thread included. Blocks; call it once.
+  // Graceful shutdown: health becomes NOT_SERVING, streams and waits end with SERVER_DRAINING after their pending
+  // message, and calls that are left after `timeout` are cancelled. Returns when everything has ended, the loop's
+  // thread included. Blocks; call it once.
   void Drain(absl::Duration timeout);
 
-  // The loop on which everything lives; what is posted to it after Drain is never run.
+  // The loop on whose thread everything but gRPC lives. What is posted to it after Drain does not run.
   EventLoop* loop() { return &loop_; }
 
   // Loop thread only.

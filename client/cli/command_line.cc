@@ -1,7 +1,5 @@
 #include "client/cli/command_line.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -27,12 +25,6 @@ ABSL_FLAG(std::string, token_file, "", "the caller's token");
 ABSL_FLAG(std::string, output, "text", "text or json");
 ABSL_FLAG(absl::Duration, deadline, absl::InfiniteDuration(), "for the whole command");
 ABSL_FLAG(absl::Duration, timeout, absl::InfiniteDuration(), "of wait");
-
-// Abseil calls this before it would end the process with 1 for a flag that it cannot make sense of.
-extern "C" void ABSL_INTERNAL_C_SYMBOL(AbslInternalReportFatalUsageError)(absl::string_view) {
-  std::fflush(nullptr);
-  _exit(2);
-}
 
 namespace taskwatch::client {
 namespace {

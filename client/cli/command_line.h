@@ -1,4 +1,4 @@
-// What the command line asks for: flags, arguments and environment, validated.
+// The command line, from flags, arguments and environment to one validated struct.
 #ifndef TASKWATCH_CLIENT_CLI_COMMAND_LINE_H_
 #define TASKWATCH_CLIENT_CLI_COMMAND_LINE_H_
 
@@ -7,15 +7,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "flags/usage_error.h"
 #include "taskwatch/client/channel.h"
 
 namespace taskwatch::client {
 
-// What the process ends with, as --help tells.
+// The exit codes that --help lists.
 enum class ExitCode {
   kSuccess = 0,
   kTaskFailed = 1,
-  kUsage = 2,
+  kUsage = kUsageErrorExitCode,
   kServiceTrouble = 3,
   kTimedOut = 4,
 };
@@ -33,12 +34,12 @@ struct Command {
   absl::Duration timeout = absl::InfiniteDuration();
 };
 
-// Reads the flags in `argv` and returns the arguments that are none, without the program's name. Answers --help itself
+// Reads the flags in `argv` and returns the other arguments, without the program's name. Answers --help itself
 // and ends the process with 0; a flag that is unknown or cannot be parsed is named in one line on stderr and ends it
 // with 2. To be called once, first thing in main.
 std::vector<std::string> ParseFlags(int argc, char** argv);
 
-// What the parsed flags, the environment and `arguments` amount to, or an error for people that says what to do.
+// The command that the parsed flags, the environment and `arguments` give, or an error for people that says what to do.
 absl::StatusOr<Command> CommandFrom(const std::vector<std::string>& arguments);
 
 // The command that goes on where this one stopped: `arguments` (all of them, flags too) without `done` task ids, quoted

@@ -26,8 +26,8 @@
 namespace taskwatch::client {
 namespace {
 
-// A question that is answered at once does not wait for ever, even if nobody gave a deadline.
-constexpr absl::Duration kLongestQuestion = absl::Minutes(1);
+// The deadline of get and health where --deadline is longer: they are answered at once or not at all.
+constexpr absl::Duration kMaxUnaryDeadline = absl::Minutes(1);
 constexpr absl::Duration kDeadlineMargin = absl::Seconds(1);
 // A restart is no reason to give up, a wrong address is.
 constexpr absl::Duration kFirstContactLimit = absl::Seconds(3);
@@ -60,7 +60,7 @@ class Results {
 
 Outcome Get(const Command& command, const Console& console, TaskClient& client) {
   GetOptions options;
-  options.call.deadline = absl::Now() + std::min(command.deadline, kLongestQuestion);
+  options.call.deadline = absl::Now() + std::min(command.deadline, kMaxUnaryDeadline);
   Results results(command.task_ids.size());
   for (size_t i = 0; i < command.task_ids.size(); ++i) client.GetAsync(command.task_ids[i], options, results.Slot(i));
   Outcome outcome;
@@ -106,7 +106,7 @@ Outcome Wait(const Command& command, const Console& console, TaskClient& client)
 ExitCode Health(const Command& command, const Console& console, const std::shared_ptr<grpc::Channel>& channel) {
   const auto stub = grpc::health::v1::Health::NewStub(channel);
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + std::min(command.deadline, kLongestQuestion)));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + std::min(command.deadline, kMaxUnaryDeadline)));
   grpc::health::v1::HealthCheckResponse response;
   const absl::Status status = FromGrpcStatus(stub->Check(&context, {}, &response));
   if (!status.ok()) {

@@ -11,7 +11,7 @@
 
 namespace taskwatch::client {
 
-// A line or block is out when the function returns: nothing waits in a buffer. Not thread-safe.
+// Unbuffered: a line has been written when the function returns. Not thread-safe.
 class Console {
  public:
   explicit Console(bool json) : json_(json) {}

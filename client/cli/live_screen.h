@@ -1,4 +1,4 @@
-// A block of lines at the bottom of a terminal that is drawn over and over.
+// A block of lines at the bottom of a terminal that is redrawn in place, like a progress bar.
 #ifndef TASKWATCH_CLIENT_CLI_LIVE_SCREEN_H_
 #define TASKWATCH_CLIENT_CLI_LIVE_SCREEN_H_
 
@@ -15,17 +15,17 @@ struct ScreenSize {
   int rows = 24;
 };
 
-// Makes the bytes; whoever holds the terminal writes them, each in one write so that nothing flickers. It uses no more
-// of a terminal than moving up, clearing to the end and colours, and leaves the cursor below the block: whatever ends
-// the process, the screen is in order.
+// Returns bytes; Console::Write writes them to the terminal, all at once so that nothing flickers. They use only cursor
+// up, clear to the end, line wrap and colours, and leave the cursor below the block: if the process is killed, the
+// terminal is in order.
 class LiveScreen {
  public:
-  // Draws `lines` (each no wider than the screen, escape sequences for colours aside) in place of what was drawn
-  // before. A screen that has become narrower since has broken the old lines into more rows; they go too. Lines that
-  // the screen has no room for are counted instead, since what has scrolled away cannot be drawn over.
+  // Draws `lines` (each no wider than the screen, escape sequences for colours aside) in place of the block drawn
+  // before, also if the terminal has become narrower and has wrapped the old lines. If there are more lines than rows,
+  // the last row says how many more ("... and 7 more lines"): lines that have scrolled away could not be redrawn.
   std::string Draw(const std::vector<std::string>& lines, const ScreenSize& size);
 
-  // Draws all of `lines` and lets them stand.
+  // Draws all of `lines`, for the last time.
   std::string Finish(const std::vector<std::string>& lines, const ScreenSize& size);
 
  private:

@@ -1,4 +1,4 @@
-// What a command has come to, over all its tasks.
+// The result of a command over all its tasks, and its exit code.
 #ifndef TASKWATCH_CLIENT_CLI_OUTCOME_H_
 #define TASKWATCH_CLIENT_CLI_OUTCOME_H_
 
@@ -21,8 +21,8 @@ class Outcome {
   void AddTimeout();
   void AddTrouble();
 
-  // The worst of it: trouble with the service over lack of time over a task that failed. A task that did not succeed is
-  // never a success.
+  // The worst that happened: trouble with the service (3), else a timeout (4), else a task that did not succeed (1),
+  // else success (0).
   ExitCode exit_code() const;
 
   // The ids of the tasks that have ended.

@@ -1,4 +1,4 @@
-// How fast a task gets on, and when it will be done, as far as its counts tell.
+// Estimates from a task's counts how fast it is and when it will be done.
 #ifndef TASKWATCH_CLIENT_CLI_PROGRESS_ESTIMATE_H_
 #define TASKWATCH_CLIENT_CLI_PROGRESS_ESTIMATE_H_
 
@@ -9,10 +9,10 @@
 
 namespace taskwatch::client {
 
-// Pure; the average over all that was seen. Not thread-safe.
+// The average over all samples: 10 items at 12:00:00 and 70 at 12:01:00 are 1 item per second. Not thread-safe.
 class ProgressEstimate {
  public:
-  // So many items were processed at that time. Steps back start it over.
+  // At `time` so many items were processed. If that is fewer than before, the estimate starts over.
   void Add(absl::Time time, int64_t processed);
 
   // In items per second, or nothing while no progress was seen.

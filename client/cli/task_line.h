@@ -28,7 +28,7 @@ struct TaskView {
   bool over = false;
 };
 
-// Everything but the task, by which the lines of several are laid out alike.
+// The layout that the lines of all tasks share.
 struct LineLayout {
   // Columns that a line may take at most.
   int width = 80;

@@ -1,19 +1,17 @@
 #include "client/cli/token_file.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
+#include "client/internal/secret_file.h"
+
 namespace taskwatch::client {
 
 absl::StatusOr<Metadata> BearerFromFile(const std::string& path) {
-  std::ifstream file(path);
-  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const std::string token(absl::StripAsciiWhitespace(content));
+  const std::string token = ReadSecretFile(path);
   if (token.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--token_file names '", path, "', which cannot be read or is empty"));

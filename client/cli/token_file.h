@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "taskwatch/client/task_client.h"
+#include "taskwatch/client/options.h"
 
 namespace taskwatch::client {
 

@@ -13,7 +13,7 @@
 
 namespace taskwatch::client {
 
-// Watches the command's tasks until each of them is over, tells `console` what happens, and returns how they ended.
+// Watches the command's tasks until each is over, shows their states on `console`, and returns how they ended.
 Outcome Watch(const Command& command, const Console& console, TaskClient& client);
 
 }  // namespace taskwatch::client

@@ -1,4 +1,4 @@
-// What can be cancelled of a call that may take several attempts: the attempt under way, and the pause between two.
+// Cancels what a RetryingCall is doing at the moment: its attempt, or the pause before the next.
 #ifndef TASKWATCH_CLIENT_INTERNAL_CALL_CONTROL_H_
 #define TASKWATCH_CLIENT_INTERNAL_CALL_CONTROL_H_
 
@@ -14,10 +14,10 @@
 
 namespace taskwatch::client {
 
-// Thread-safe. Held by shared_ptr: a cancellation may come when the call is just over.
+// Thread-safe. Held by shared_ptr, since a cancellation may come from another thread when the call is just over.
 class CallControl {
  public:
-  // Cancels the attempt, ends the pause, and so with all to come.
+  // Cancels the attempt or ends the pause, and does so with each that follows.
   void Cancel();
 
   bool cancelled() const;
@@ -25,10 +25,10 @@ class CallControl {
   // The attempt that is now under way; null when it is over.
   void SetAttempt(std::shared_ptr<grpc::ClientContext> context);
 
-  // Cancels the attempt because it does not come to an end by itself; the call may go on with another.
+  // Cancels this attempt only; the call may go on with another.
   void AbandonAttempt();
 
-  // Returns when it is `time`, or cancelled.
+  // Returns at `time`, or as soon as the call is cancelled.
   void SleepUntil(absl::Time time);
 
   // The same without a thread: calls `then` exactly once, never from within this call.
@@ -41,13 +41,14 @@ class CallControl {
   std::shared_ptr<grpc::Alarm> pause_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Abandons the attempt of `control` when it was not touched for `limit`. Thread-safe, but for the end.
+// Abandons the attempt of `control` when Touch is not called for `limit`: on a connection that died in silence gRPC may
+// wait for minutes. Thread-safe, except for the destructor.
 class SilenceAlarm {
  public:
   SilenceAlarm(std::shared_ptr<CallControl> control, absl::Duration limit);
   ~SilenceAlarm();
 
-  // There was a sign of life.
+  // A message has come.
   void Touch();
 
   // Whether it went off.
@@ -64,7 +65,7 @@ class SilenceAlarm {
     std::unique_ptr<grpc::Alarm> alarm ABSL_GUARDED_BY(mutex);
   };
 
-  // Sets the alarm to when the limit is reached if no sign of life comes.
+  // Sets the alarm to when the limit is reached if no message comes.
   static void Arm(const std::shared_ptr<State>& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state->mutex);
   static void OnAlarm(const std::shared_ptr<State>& state);
 

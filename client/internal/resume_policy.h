@@ -8,27 +8,15 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "taskwatch/client/options.h"
 
 namespace taskwatch::client {
 
-// The memory of one watch or wait. Knows no clock: the time is an argument. Not thread-safe.
+// Counts the failures of one watch or wait; ResumeOptions says what it does with them. Knows no clock: the time is an
+// argument. Not thread-safe.
 class ResumePolicy {
  public:
-  struct Options {
-    // The pause before the n-th attempt in a row is drawn evenly from zero to `base_delay` * 2^n, `max_delay` at most
-    // (full jitter), so that the clients of a server that restarts do not come back all at once.
-    absl::Duration base_delay = absl::Milliseconds(500);
-    absl::Duration max_delay = absl::Seconds(20);
-    // A service that asks to wait longer than this (until the month's quota is renewed, for example) is not waited for.
-    // It does not concern UNAVAILABLE, which always passes.
-    absl::Duration max_retry_delay = absl::Minutes(10);
-    // How long the service may be out of reach before its first answer. A service that has answered once is tried again
-    // without end.
-    absl::Duration first_contact_limit = absl::InfiniteDuration();
-    // INTERNAL, UNKNOWN and the like are not the service's own words when they carry no reason, but those of a
-    // connection or a proxy that broke. So many in a row without an answer in between are believed all the same.
-    int max_unexplained_failures = 5;
-  };
+  using Options = ResumeOptions;
 
   // `start` is when the first attempt begins.
   ResumePolicy(const Options& options, uint64_t seed, absl::Time start);
@@ -36,8 +24,8 @@ class ResumePolicy {
   // The service has answered: it can be reached.
   void OnAnswer();
 
-  // How long to wait before the next attempt, or nothing if the failure is permanent. Never shorter than the RetryInfo
-  // of `failure`. To be called once per failed attempt.
+  // The delay before the next attempt, or nothing if the failure is permanent. Never shorter than the RetryInfo of
+  // `failure`. To be called once per failed attempt.
   std::optional<absl::Duration> DelayAfter(const absl::Status& failure, absl::Time now);
 
  private:

@@ -8,13 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "taskwatch/client/internal/resume_policy.h"
 #include "taskwatch/v1/task_service.pb.h"
+
+#include "client/internal/resume_policy.h"
 
 namespace taskwatch::client {
 
-// The service holds one WaitTask call for 60 s at most: a longer wait is a row of them. What the blocking and the
-// callback form have in common. Knows no clock. Not thread-safe.
+// The service holds one WaitTask call for 60 s at most: a longer wait is a row of them. Knows no clock and no gRPC. Not
+// thread-safe.
 class WaitRun {
  public:
   // Gives up when it is `stop`.

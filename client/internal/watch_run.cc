@@ -53,6 +53,10 @@ std::optional<absl::Duration> WatchRun::OnStreamEnd(const absl::Status& status, 
     result_ = *progress_.last();
     return std::nullopt;
   }
+  if (absl::IsDeadlineExceeded(status) && options_.deadline != absl::InfiniteFuture()) {
+    result_ = DeadlineExceeded();
+    return std::nullopt;
+  }
   const absl::Status failure = status.ok() ? absl::UnavailableError("the stream ended before the task did") : status;
   const std::optional<absl::Duration> delay = policy_.DelayAfter(failure, now);
   if (!delay.has_value()) {

@@ -2,7 +2,6 @@
 #ifndef TASKWATCH_CLIENT_INTERNAL_WATCH_RUN_H_
 #define TASKWATCH_CLIENT_INTERNAL_WATCH_RUN_H_
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,24 +9,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "taskwatch/client/internal/resume_policy.h"
-#include "taskwatch/client/internal/watch_progress.h"
+#include "taskwatch/client/watch_observer.h"
 #include "taskwatch/v1/task_service.pb.h"
+
+#include "client/internal/resume_policy.h"
+#include "client/internal/watch_progress.h"
 
 namespace taskwatch::client {
 
-// Hears what a watch has to tell, in order, one call at a time. Any of them may be unset. They must not block for long:
-// the next message waits for them.
-struct WatchObserver {
-  // The task is in this state: each state once, none after one that is done.
-  std::function<void(const v1::TaskInfo& task)> on_task;
-  // Nothing has changed; DingTalk was asked then, or does not answer.
-  std::function<void(const v1::Heartbeat& heartbeat)> on_heartbeat;
-  // The stream broke for this reason, and is opened again after `delay`. The watch goes on.
-  std::function<void(const absl::Status& why, absl::Duration delay)> on_interruption;
-};
-
-// What the blocking and the callback form of a watch have in common. Knows no clock. Not thread-safe.
+// Makes the requests of successive streams, tells the observer what is new in their messages, and decides whether and
+// when to open the next. Knows no clock and no gRPC. Not thread-safe.
 class WatchRun {
  public:
   struct Options {
@@ -37,11 +28,13 @@ class WatchRun {
     absl::Duration heartbeat_interval = absl::Seconds(20);
     // Unset: three heartbeats, as the service clamps them.
     std::optional<absl::Duration> silence_limit;
+    // The caller's: a stream that ends with DEADLINE_EXCEEDED has reached it. The service itself never ends one so.
+    absl::Time deadline = absl::InfiniteFuture();
   };
 
   WatchRun(Options options, ResumePolicy policy, WatchObserver observer);
 
-  // With what to open the next stream.
+  // The request to open the next stream with.
   v1::WatchTaskRequest OpenStream();
 
   // A stream that is silent for this long is dead.
@@ -49,14 +42,14 @@ class WatchRun {
 
   void OnMessage(const v1::WatchTaskResponse& message);
 
-  // The stream has ended. Returns how long to wait before the next is opened, or nothing if the watch is over; then
-  // `result` tells with what.
+  // The stream has ended. Returns the delay before the next is opened, or nothing if the watch is over; then `result`
+  // says with what.
   std::optional<absl::Duration> OnStreamEnd(const absl::Status& status, absl::Time now);
 
-  // The final state, or the permanent error.
+  // The final state, the permanent error, or DeadlineExceeded().
   const absl::StatusOr<v1::TaskInfo>& result() const { return result_; }
 
-  // What to say when the deadline has passed before the end.
+  // DEADLINE_EXCEEDED, with what has kept the watch from its end if the last stream broke.
   absl::Status DeadlineExceeded() const;
 
  private:

@@ -1,4 +1,4 @@
-// How many calls have begun, and how many of them are over.
+// Counts the calls that have started and finished, and waits until none is open.
 #ifndef TASKWATCH_SERVICE_RPC_CALL_COUNT_H_
 #define TASKWATCH_SERVICE_RPC_CALL_COUNT_H_
 
@@ -10,10 +10,15 @@
 
 namespace taskwatch {
 
-// Thread-safe.
+// A call holds a `CallCount::Call` from its request until it is deleted:
+//
+//   std::optional<CallCount::Call> counted_;
+//   void OnRequest() override { counted_.emplace(environment_.count); ... }
+//
+// At shutdown AwaitNone returns when the last of them is gone. Thread-safe.
 class CallCount {
  public:
-  // One call, for as long as this exists.
+  // Counts one call as open while it exists.
   class Call {
    public:
     explicit Call(CallCount* count) : count_(count) {
@@ -40,7 +45,7 @@ class CallCount {
     return finished_;
   }
 
-  // Blocks until no call is open, or for `timeout`; whether none is.
+  // Blocks until no call is open, but not longer than `timeout`. Returns whether none is open.
   bool AwaitNone(absl::Duration timeout) const {
     const absl::MutexLock lock(&mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(this, &CallCount::NoneOpen), timeout);

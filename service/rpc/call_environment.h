@@ -1,4 +1,4 @@
-// What every call of TaskService needs of the rest.
+// What GetCall, WatchCall and WaitCall work with.
 #ifndef TASKWATCH_SERVICE_RPC_CALL_ENVIRONMENT_H_
 #define TASKWATCH_SERVICE_RPC_CALL_ENVIRONMENT_H_
 
@@ -19,7 +19,7 @@
 
 namespace taskwatch {
 
-// What requests that do not say otherwise get, and what they cannot ask for.
+// Defaults for requests that leave a field unset, and limits that no request can change.
 struct CallOptions {
   // For requests without `max_staleness`.
   absl::Duration default_max_staleness = absl::Seconds(1);
@@ -28,16 +28,15 @@ struct CallOptions {
   // What a watch's `heartbeat_interval` is clamped to: often enough for every proxy, seldom enough to cost nothing.
   absl::Duration min_heartbeat_interval = absl::Seconds(5);
   absl::Duration max_heartbeat_interval = absl::Seconds(60);
+  // After about this time a stream ends with STREAM_ROTATED.
   absl::Duration max_stream_age = absl::Minutes(10);
-  // The longest that one message to a watcher may take before its stream is broken off.
+  // A stream is aborted when the write of one message takes longer than this.
   absl::Duration stall_timeout = absl::Seconds(30);
 };
 
 // All of it outlives the calls.
 struct CallEnvironment {
   v1::TaskService::AsyncService* service;
-  // Where gRPC's news of the calls goes; set before the first call.
-  grpc::ServerCompletionQueue* queue;
   EventLoop* loop;
   TaskTracker* tracker;
   const SnapshotCache* cache;
@@ -45,11 +44,11 @@ struct CallEnvironment {
   CallCount* count;
   OpenCalls* open_calls;
   HandOver* hand_over;
-  // Whether new calls are refused, unless memory can answer them.
+  // Set by TaskService::Drain: new calls are refused, unless the cache can answer them.
   const std::atomic<bool>* draining;
 };
 
-// What calls are refused with, or end with, while the server drains.
+// The error of calls that a draining server refuses or ends.
 absl::Status DrainingError();
 
 // The caller's deadline; infinite if it has none.

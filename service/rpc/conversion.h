@@ -1,4 +1,4 @@
-// Between the vocabulary and the public contract's messages.
+// Converts between the types of service/task and the messages of the public contract.
 #ifndef TASKWATCH_SERVICE_RPC_CONVERSION_H_
 #define TASKWATCH_SERVICE_RPC_CONVERSION_H_
 
@@ -23,10 +23,11 @@ void FillTaskInfo(const TaskSnapshot& snapshot, v1::TaskInfo& task);
 
 void FillTimestamp(absl::Time time, google::protobuf::Timestamp& timestamp);
 
-// OK, or INVALID_ARGUMENT with what is wrong with the id.
+// INVALID_ARGUMENT (kInvalidTaskId) if the id is not one of DingTalk's: 1 to 128 of the characters A-Z a-z 0-9 _ -.
 absl::Status ValidateTaskId(absl::string_view task_id);
 
-// The duration of the request's field `field`, or INVALID_ARGUMENT if it is negative or not a valid Duration.
+// `duration`, from the request's field `field`; INVALID_ARGUMENT (kInvalidRequest) if it is negative or not a valid
+// Duration, {1 s, -1 ns} for example.
 absl::StatusOr<absl::Duration> ReadDuration(const google::protobuf::Duration& duration, absl::string_view field);
 
 }  // namespace taskwatch

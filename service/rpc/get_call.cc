@@ -8,8 +8,7 @@
 namespace taskwatch {
 
 void GetCall::Request(Completion* arrived) {
-  environment_.service->RequestGetTaskInfo(&context(), request_slot(), writer(), environment_.queue, environment_.queue,
-                                           arrived);
+  environment_.service->RequestGetTaskInfo(&context(), request_slot(), writer(), queue(), queue(), arrived);
 }
 
 void GetCall::OnRequest() {

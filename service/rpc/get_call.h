@@ -17,7 +17,8 @@
 
 namespace taskwatch {
 
-// What the cache knows is answered at once, on the completion thread; everything else is decided on the loop's.
+// Answers from the snapshot cache at once, on the completion thread. If the cache has nothing fresh enough, asks the
+// tracker, on the loop's thread.
 class GetCall final : public UnaryCall<v1::GetTaskInfoRequest, v1::GetTaskInfoResponse> {
  public:
   explicit GetCall(const CallEnvironment* environment) : environment_(*environment) {}
@@ -29,7 +30,7 @@ class GetCall final : public UnaryCall<v1::GetTaskInfoRequest, v1::GetTaskInfoRe
   void OnCancel() override;
   void OnDone() override;
 
-  // OK if the call has been answered or is to be answered by the loop.
+  // Answers the call, or posts it to the loop. An error is for the caller.
   absl::Status Begin();
   void AskTracker();
   void OnAnswer(absl::StatusOr<TaskSnapshotPtr> answer);

@@ -9,17 +9,17 @@ constexpr size_t kSlice = 256;
 
 void OpenCalls::EndAll(const absl::Status& status) {
   ending_ = status;
-  untold_ = calls_;
+  to_end_ = calls_;
   EndSlice();
 }
 
 void OpenCalls::EndSlice() {
-  for (size_t told = 0; told < kSlice && !untold_.empty(); ++told) {
-    OpenCall* const call = *untold_.begin();
-    untold_.erase(untold_.begin());
+  for (size_t ended = 0; ended < kSlice && !to_end_.empty(); ++ended) {
+    OpenCall* const call = *to_end_.begin();
+    to_end_.erase(to_end_.begin());
     call->End(ending_);
   }
-  if (!untold_.empty()) {
+  if (!to_end_.empty()) {
     loop_->Post([this] { EndSlice(); });
   }
 }

@@ -1,4 +1,4 @@
-// The long calls that are open, so that draining can end them.
+// The open streams and waits, which a draining server ends.
 #ifndef TASKWATCH_SERVICE_RPC_OPEN_CALLS_H_
 #define TASKWATCH_SERVICE_RPC_OPEN_CALLS_H_
 
@@ -11,11 +11,11 @@
 
 namespace taskwatch {
 
-// A call that goes on until its task has ended, unless somebody ends it before.
+// A call that may stay open for minutes: WatchCall and WaitCall.
 class OpenCall {
  public:
   virtual ~OpenCall() = default;
-  // Ends the call with `status` as soon as it can be done in good order. Loop thread.
+  // Ends the call with `status` after the message that is in flight or pending. Loop thread.
   virtual void End(const absl::Status& status) = 0;
 };
 
@@ -28,14 +28,14 @@ class OpenCalls {
   void Add(OpenCall* call) { calls_.insert(call); }
   void Remove(OpenCall* call) {
     calls_.erase(call);
-    untold_.erase(call);
+    to_end_.erase(call);
   }
 
-  // Ends all calls with `status`, a slice at a time, so that those which end are not held up by those which wait; and
-  // from now on tells new ones by `ending` to end at once.
+  // Ends all calls with `status`, some hundred in each turn of the loop, so that their last messages leave while the
+  // others are still being ended. New calls look at `ending` and end at once.
   void EndAll(const absl::Status& status);
 
-  // OK until EndAll.
+  // The status of EndAll; OK before.
   const absl::Status& ending() const { return ending_; }
 
   size_t size() const { return calls_.size(); }
@@ -45,8 +45,8 @@ class OpenCalls {
 
   EventLoop* const loop_;
   absl::flat_hash_set<OpenCall*> calls_;
-  // Those of them that have still to be told.
-  absl::flat_hash_set<OpenCall*> untold_;
+  // Those that EndAll has still to end.
+  absl::flat_hash_set<OpenCall*> to_end_;
   absl::Status ending_;
 };
 

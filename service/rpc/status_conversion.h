@@ -1,4 +1,4 @@
-// Failures as gRPC tells them: google.rpc.Status with its standard details.
+// Converts errors to google.rpc.Status with its standard details, and to the status of a gRPC call.
 #ifndef TASKWATCH_SERVICE_RPC_STATUS_CONVERSION_H_
 #define TASKWATCH_SERVICE_RPC_STATUS_CONVERSION_H_
 

@@ -10,16 +10,15 @@
 namespace taskwatch {
 
 TaskService::TaskService(EventLoop* loop, TaskTracker* tracker, const SnapshotCache* cache, const CallOptions& options)
-    : loop_(loop), open_calls_(loop), hand_over_(loop), environment_{this,        nullptr,   loop,    tracker,
-                                                                     cache,       options,   &calls_, &open_calls_,
-                                                                     &hand_over_, &draining_} {}
+    : loop_(loop), open_calls_(loop), hand_over_(loop), environment_{this,         loop,        tracker,
+                                                                     cache,        options,     &calls_,
+                                                                     &open_calls_, &hand_over_, &draining_} {}
 
 void TaskService::Serve(CompletionThread* thread) {
-  environment_.queue = thread->queue();
   hand_over_.Use(thread);
-  ServerCall::Await(std::make_unique<GetCall>(&environment_));
-  ServerCall::Await(std::make_unique<WatchCall>(&environment_));
-  ServerCall::Await(std::make_unique<WaitCall>(&environment_));
+  ServerCall::Await(thread, std::make_unique<GetCall>(&environment_));
+  ServerCall::Await(thread, std::make_unique<WatchCall>(&environment_));
+  ServerCall::Await(thread, std::make_unique<WaitCall>(&environment_));
 }
 
 void TaskService::Drain() {

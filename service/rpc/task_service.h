@@ -20,15 +20,15 @@
 
 namespace taskwatch {
 
-// Its calls (GetCall, WatchCall, WaitCall) validate requests, hand them to the tracker on the loop, and turn what comes
-// back into messages and statuses. What the cache can answer is answered at once. No thread waits.
+// Its calls (GetCall, WatchCall, WaitCall) validate requests, ask the tracker on the loop's thread, and convert its
+// answers to messages and statuses. A GetTaskInfo that the cache can answer never gets to the loop. No thread waits.
 class TaskService final : public v1::TaskService::AsyncService {
  public:
-  // Calls since the start, of those that could not be answered at once. Every one that is started finishes, however
-  // its caller behaves.
+  // Calls since the start, without those that were refused or answered from the cache at once. Each one that is started
+  // finishes, whatever its caller does.
   struct Stats {
     uint64_t started = 0;
-    // gRPC has no more use for them.
+    // Over, and gRPC will not touch them again.
     uint64_t finished = 0;
     // Streams and waits that have not ended.
     size_t open = 0;
@@ -40,11 +40,11 @@ class TaskService final : public v1::TaskService::AsyncService {
   // Begins to answer. To be called once, when the server has been built and before the loop runs.
   void Serve(CompletionThread* thread);
 
-  // Ends streams and waits with SERVER_DRAINING, after what they have still to deliver, and refuses new calls that way
-  // unless memory can answer them. Returns at once. Any thread.
+  // Ends streams and waits with SERVER_DRAINING, after the message that is in flight or pending, and refuses new calls
+  // with it unless the cache can answer them. Returns at once. Any thread.
   void Drain();
 
-  // Blocks until no call is open, or for `timeout`. Any thread but the loop's and the completion thread.
+  // Blocks until no call is open, but not longer than `timeout`. Any thread but the loop's and the completion thread.
   void AwaitCalls(absl::Duration timeout) const { calls_.AwaitNone(timeout); }
 
   // Loop thread only.

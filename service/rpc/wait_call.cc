@@ -17,8 +17,7 @@ constexpr double kDeadlineMarginShare = 0.1;
 }  // namespace
 
 void WaitCall::Request(Completion* arrived) {
-  environment_.service->RequestWaitTask(&context(), request_slot(), writer(), environment_.queue, environment_.queue,
-                                        arrived);
+  environment_.service->RequestWaitTask(&context(), request_slot(), writer(), queue(), queue(), arrived);
 }
 
 void WaitCall::OnRequest() {

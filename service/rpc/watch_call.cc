@@ -7,23 +7,16 @@
 #include "service/rpc/status_conversion.h"
 
 namespace taskwatch {
-namespace {
-
-using Stream = StreamCall<v1::WatchTaskRequest, v1::WatchTaskResponse>;
-
-}  // namespace
 
 void WatchCall::Request(Completion* arrived) {
-  environment_.service->RequestWatchTask(&context(), request_slot(), writer(), environment_.queue, environment_.queue,
-                                         arrived);
+  environment_.service->RequestWatchTask(&context(), request_slot(), writer(), queue(), queue(), arrived);
 }
 
 void WatchCall::OnRequest() {
   absl::StatusOr<WatchSession::Options> options = ReadRequest();
-  if (!options.ok()) return Stream::Finish(ToGrpcStatus(options.status()));
+  if (!options.ok()) return Finish(ToGrpcStatus(options.status()));
   counted_.emplace(environment_.count);
-  session_.emplace(environment_.loop, environment_.tracker, static_cast<WatchSession::Sink*>(this),
-                   *std::move(options));
+  session_.emplace(environment_.loop, environment_.tracker, &sink_, *std::move(options));
   environment_.loop->Post([this] {
     environment_.open_calls->Add(this);
     if (!environment_.open_calls->ending().ok()) session_->End(environment_.open_calls->ending());
@@ -67,32 +60,32 @@ void WatchCall::OnDone() {
   if (session_.has_value()) environment_.loop->Post([self = std::move(self)] {});
 }
 
-void WatchCall::Write(const TaskSnapshot& snapshot) {
-  response_.Clear();
-  FillTaskInfo(snapshot, *response_.mutable_task());
-  environment_.hand_over->Run([this] { Stream::Write(response_); });
+void WatchCall::SessionSink::Write(const TaskSnapshot& snapshot) {
+  call_.message_.Clear();
+  FillTaskInfo(snapshot, *call_.message_.mutable_task());
+  call_.environment_.hand_over->Run([call = &call_] { call->Write(call->message_); });
 }
 
-void WatchCall::Write(const WatchSession::Heartbeat& heartbeat) {
-  response_.Clear();
-  v1::Heartbeat& message = *response_.mutable_heartbeat();
+void WatchCall::SessionSink::Write(const WatchSession::Heartbeat& heartbeat) {
+  call_.message_.Clear();
+  v1::Heartbeat& message = *call_.message_.mutable_heartbeat();
   message.set_etag(heartbeat.etag);
   if (heartbeat.observe_time.has_value()) FillTimestamp(*heartbeat.observe_time, *message.mutable_observe_time());
   FillTimestamp(heartbeat.next_poll_time, *message.mutable_next_poll_time());
   if (!heartbeat.last_poll_error.ok()) *message.mutable_last_poll_error() = ToStatusProto(heartbeat.last_poll_error);
-  environment_.hand_over->Run([this] { Stream::Write(response_); });
+  call_.environment_.hand_over->Run([call = &call_] { call->Write(call->message_); });
 }
 
-void WatchCall::WriteAndFinish(const TaskSnapshot& snapshot) {
-  environment_.open_calls->Remove(this);
-  response_.Clear();
-  FillTaskInfo(snapshot, *response_.mutable_task());
-  environment_.hand_over->Run([this] { Stream::WriteAndFinish(response_); });
+void WatchCall::SessionSink::WriteAndFinish(const TaskSnapshot& snapshot) {
+  call_.environment_.open_calls->Remove(&call_);
+  call_.message_.Clear();
+  FillTaskInfo(snapshot, *call_.message_.mutable_task());
+  call_.environment_.hand_over->Run([call = &call_] { call->WriteAndFinish(call->message_); });
 }
 
-void WatchCall::Finish(const absl::Status& status) {
-  environment_.open_calls->Remove(this);
-  environment_.hand_over->Run([this, status = ToGrpcStatus(status)] { Stream::Finish(status); });
+void WatchCall::SessionSink::Finish(const absl::Status& status) {
+  call_.environment_.open_calls->Remove(&call_);
+  call_.environment_.hand_over->Run([call = &call_, status = ToGrpcStatus(status)] { call->Finish(status); });
 }
 
 }  // namespace taskwatch

@@ -17,17 +17,30 @@
 
 namespace taskwatch {
 
-// The session decides everything, on the loop's thread; the completion thread only hands its news over. Once gRPC is
-// done with the call it is deleted on the loop's thread, after all that was posted for it.
-class WatchCall final : public StreamCall<v1::WatchTaskRequest, v1::WatchTaskResponse>,
-                        public OpenCall,
-                        private WatchSession::Sink {
+// The session decides what is sent and when, on the loop's thread; the completion thread begins gRPC's writes and posts
+// to the loop what becomes of them. When gRPC is done with the call, the loop deletes it, after all else that was
+// posted for it.
+class WatchCall final : public StreamCall<v1::WatchTaskRequest, v1::WatchTaskResponse>, public OpenCall {
  public:
   explicit WatchCall(const CallEnvironment* environment) : environment_(*environment) {}
 
   void End(const absl::Status& status) override { session_->End(status); }
 
  private:
+  // Sends what the session says as messages of this stream. Loop thread.
+  class SessionSink final : public WatchSession::Sink {
+   public:
+    explicit SessionSink(WatchCall* call) : call_(*call) {}
+    void Write(const TaskSnapshot& snapshot) override;
+    void Write(const WatchSession::Heartbeat& heartbeat) override;
+    void WriteAndFinish(const TaskSnapshot& snapshot) override;
+    void Finish(const absl::Status& status) override;
+    void Abort() override { call_.context().TryCancel(); }
+
+   private:
+    WatchCall& call_;
+  };
+
   void Request(Completion* arrived) override;
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<WatchCall>(&environment_); }
   void OnRequest() override;
@@ -35,18 +48,13 @@ class WatchCall final : public StreamCall<v1::WatchTaskRequest, v1::WatchTaskRes
   void OnCancel() override;
   void OnDone() override;
 
-  void Write(const TaskSnapshot& snapshot) override;
-  void Write(const WatchSession::Heartbeat& heartbeat) override;
-  void WriteAndFinish(const TaskSnapshot& snapshot) override;
-  void Finish(const absl::Status& status) override;
-  void Abort() override { context().TryCancel(); }
-
   absl::StatusOr<WatchSession::Options> ReadRequest() const;
 
   const CallEnvironment& environment_;
   std::optional<CallCount::Call> counted_;
   // The message in flight.
-  v1::WatchTaskResponse response_;
+  v1::WatchTaskResponse message_;
+  SessionSink sink_{this};
   // Set unless the request was refused.
   std::optional<WatchSession> session_;
 };

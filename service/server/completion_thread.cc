@@ -35,17 +35,31 @@ CompletionThread::CompletionThread(std::unique_ptr<grpc::ServerCompletionQueue> 
     : queue_(std::move(queue)), thread_([queue = queue_.get()] {
         void* tag = nullptr;
         bool ok = false;
-        while (queue->Next(&tag, &ok)) static_cast<Completion*>(tag)->React(ok);
+        while (queue->Next(&tag, &ok)) static_cast<Completion*>(tag)->Complete(ok);
       }) {}
 
 CompletionThread::~CompletionThread() {
-  queue_->Shutdown();
+  std::vector<Operation> close;
+  close.push_back([this] {
+    closing_ = true;
+    ShutdownWhenUnused();
+  });
+  Run(std::move(close));
   thread_.join();
 }
 
 void CompletionThread::Run(std::vector<Operation> operations) {
   auto* const batch = new Batch(std::move(operations));
   batch->Send(queue_.get());
+}
+
+void CompletionThread::RemoveCall() {
+  --calls_;
+  ShutdownWhenUnused();
+}
+
+void CompletionThread::ShutdownWhenUnused() {
+  if (closing_ && calls_ == 0) queue_->Shutdown();
 }
 
 }  // namespace taskwatch

@@ -1,9 +1,10 @@
-// The one thread on which gRPC tells what has come to its end, and on which all of our gRPC operations are begun.
+// The thread that drives gRPC's completion queue, and on which all operations of calls are begun.
 #ifndef TASKWATCH_SERVICE_SERVER_COMPLETION_THREAD_H_
 #define TASKWATCH_SERVICE_SERVER_COMPLETION_THREAD_H_
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -13,34 +14,41 @@
 
 namespace taskwatch {
 
-// What is to happen when a gRPC operation is over: the operation's tag. Must live until then, which it may end itself.
+// The tag of a gRPC operation, with the callback for its completion:
+//
+//   Completion written_{[this](bool ok) { OnWritten(ok); }};
+//   writer_.Write(message, &written_);
+//
+// Must live until the callback has begun; the callback may destroy it.
 class Completion {
  public:
   // `ok` as gRPC's CompletionQueue::Next has it.
-  using Reaction = absl::AnyInvocable<void(bool ok)>;
+  using Callback = absl::AnyInvocable<void(bool ok)>;
 
-  explicit Completion(Reaction reaction) : reaction_(std::move(reaction)) {}
+  explicit Completion(Callback callback) : callback_(std::move(callback)) {}
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
-  void React(bool ok) { reaction_(ok); }
+  void Complete(bool ok) { callback_(ok); }
 
  private:
-  Reaction reaction_;
+  Callback callback_;
 };
 
-// Drives a completion queue. All tags in it must be `Completion`s.
+// Takes completions from a queue and runs their callbacks, one after the other. All tags in the queue must be
+// `Completion`s.
 //
-// One thread, on purpose: whoever waits for gRPC's news also reads the sockets, so a second one (or gRPC's callback
-// API, which brings threads of its own) makes each call wake threads only to hand it on.
+// There is one such thread, on purpose. The thread that waits in the queue also reads the sockets. With a second one
+// (or with gRPC's callback API, which brings threads of its own) a request is often read by one thread and then handed
+// to another, which costs a wake-up per call.
 class CompletionThread {
  public:
   using Operation = absl::AnyInvocable<void()>;
 
   explicit CompletionThread(std::unique_ptr<grpc::ServerCompletionQueue> queue);
 
-  // Shuts the queue down, and returns when all that is under way has come to its end. The server must have shut down
-  // before, and Run must not be called any more.
+  // Waits until all calls on it are over, then shuts the queue down. The server must have shut down before, so that
+  // each call has been cancelled at least, and Run must not be called any more.
   ~CompletionThread();
 
   CompletionThread(const CompletionThread&) = delete;
@@ -51,8 +59,19 @@ class CompletionThread {
   // Runs the operations in their order, on this thread. Those of different calls of Run do not overlap. Any thread.
   void Run(std::vector<Operation> operations);
 
+  // A call (ServerCall) uses the queue from AddCall to RemoveCall: gRPC ends the process when an operation is begun on
+  // a queue that has been shut down. RemoveCall is for this thread only.
+  void AddCall() { ++calls_; }
+  void RemoveCall();
+
  private:
+  void ShutdownWhenUnused();
+
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  // Atomic because the first calls are added before the thread has any to run.
+  std::atomic<int> calls_{0};
+  // This thread only.
+  bool closing_ = false;
   std::thread thread_;
 };
 

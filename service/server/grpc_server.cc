@@ -11,8 +11,8 @@
 namespace taskwatch {
 namespace {
 
-// Keeps gRPC from printing why it cannot listen in its own format, and that its queue ends without a server; whoever
-// starts the server says it once.
+// Silences gRPC's log while the server starts: if it cannot listen, gRPC prints that in its own format, and complains
+// about the queue that is left over. Start's error says it once.
 class QuietGrpcLog {
  public:
   QuietGrpcLog() {

@@ -1,4 +1,4 @@
-// The gRPC server around whatever services it is given: listener, thread, health, reflection, limits and its end.
+// A gRPC server for any services: listener, completion thread, health, reflection, limits and shutdown.
 #ifndef TASKWATCH_SERVICE_SERVER_GRPC_SERVER_H_
 #define TASKWATCH_SERVICE_SERVER_GRPC_SERVER_H_
 
@@ -31,26 +31,26 @@ class GrpcServer {
     int max_request_bytes = 64 * 1024;
   };
 
-  // Listens, and serves grpc.health.v1 and reflection at once, and `services`, which must outlive the server, as soon
-  // as they have been told its completion thread. Fails with UNAVAILABLE if it cannot listen.
+  // Listens, and serves grpc.health.v1 and reflection. The calls of `services`, which must outlive the server, wait
+  // until ServerCall::Await is given `completions()`. Fails with UNAVAILABLE if it cannot listen.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
                                                            const std::vector<grpc::Service*>& services);
 
-  // Breaks off what is still open.
+  // Cancels the calls that are still open, and returns when they are over.
   ~GrpcServer();
 
   // Where it listens: the address of the options, with the port that was picked if that was 0.
   const std::string& address() const { return address_; }
 
-  // On which calls are served.
+  // The thread that serves all calls.
   CompletionThread* completions() { return completions_.get(); }
 
   // Tells health checkers, the overall service ("") and each service by name, that no more calls should be sent.
   void StopServing();
 
-  // Takes no new calls, waits until those open have ended, cancels what is left after `timeout`, and returns when the
-  // last one is over. Blocks; call it once. The completion thread goes on until the server is destroyed, for those who
-  // have still to hear of an end.
+  // Takes no new calls, waits until the open ones have ended, cancels those that are left after `timeout`, and returns
+  // when the last one is over for its caller. Blocks; call it once. The completion thread goes on until the server is
+  // destroyed, so that each call still gets its OnDone.
   void Shutdown(absl::Duration timeout);
 
  private:

@@ -1,15 +1,22 @@
 #include "service/server/health_service.h"
 
-#include <grpcpp/support/status.h>
-
+#include <cstddef>
 #include <memory>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 
 #include "service/server/server_call.h"
+#include "service/text/printable_text.h"
 
 namespace taskwatch {
+namespace {
+
+// A caller may send a name of many kilobytes. A status travels in the trailers, for which clients accept 8 KB: a longer
+// one reaches its caller as RESOURCE_EXHAUSTED.
+constexpr size_t kMaxShownName = 200;
+
+}  // namespace
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
@@ -20,15 +27,15 @@ class HealthService::CheckCall final : public UnaryCall<HealthCheckRequest, Heal
 
  private:
   void Request(Completion* arrived) override {
-    service_->RequestCheck(&context(), request_slot(), writer(), service_->thread_->queue(), service_->thread_->queue(),
-                           arrived);
+    service_->RequestCheck(&context(), request_slot(), writer(), queue(), queue(), arrived);
   }
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<CheckCall>(service_); }
   void OnRequest() override {
     const ServingStatus status = service_->StatusOf(request().service());
     if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
-      return Finish(grpc::Status(grpc::StatusCode::NOT_FOUND,
-                                 absl::StrCat("there is no service '", request().service(), "' here")));
+      return Finish(grpc::Status(
+          grpc::StatusCode::NOT_FOUND,
+          absl::StrCat("there is no service \"", PrintableExcerpt(request().service(), kMaxShownName), "\" here")));
     }
     response().set_status(status);
     Finish(grpc::Status::OK);
@@ -54,8 +61,7 @@ class HealthService::WatchCall final : public StreamCall<HealthCheckRequest, Hea
 
  private:
   void Request(Completion* arrived) override {
-    service_->RequestWatch(&context(), request_slot(), writer(), service_->thread_->queue(), service_->thread_->queue(),
-                           arrived);
+    service_->RequestWatch(&context(), request_slot(), writer(), queue(), queue(), arrived);
   }
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<WatchCall>(service_); }
   void OnRequest() override {
@@ -81,9 +87,8 @@ class HealthService::WatchCall final : public StreamCall<HealthCheckRequest, Hea
 };
 
 void HealthService::Serve(CompletionThread* thread) {
-  thread_ = thread;
-  ServerCall::Await(std::make_unique<CheckCall>(this));
-  ServerCall::Await(std::make_unique<WatchCall>(this));
+  ServerCall::Await(thread, std::make_unique<CheckCall>(this));
+  ServerCall::Await(thread, std::make_unique<WatchCall>(this));
 }
 
 void HealthService::StopServing() {

@@ -1,4 +1,4 @@
-// grpc.health.v1.Health, by which load balancers and orchestrators ask whether calls should be sent.
+// grpc.health.v1.Health: load balancers and orchestrators ask it whether to send calls to this server.
 #ifndef TASKWATCH_SERVICE_SERVER_HEALTH_SERVICE_H_
 #define TASKWATCH_SERVICE_SERVER_HEALTH_SERVICE_H_
 
@@ -12,7 +12,8 @@
 
 namespace taskwatch {
 
-// gRPC's own health service is built on its callback API, whose threads would take part in every call of the server.
+// Takes the place of gRPC's own, which is built on the callback API: one callback method in a server brings threads
+// that take part in all its calls.
 //
 // Lives on the completion thread from Serve on.
 class HealthService final : public grpc::health::v1::Health::AsyncService {
@@ -24,20 +25,19 @@ class HealthService final : public grpc::health::v1::Health::AsyncService {
     names_.insert("");
   }
 
-  // Begins to answer. To be called once, when the server has been built.
+  // Starts to answer. To be called once, when the server has been built.
   void Serve(CompletionThread* thread);
 
-  // From now on no service is served, and who watches is told. Completion thread.
+  // All services become NOT_SERVING, and open Watch calls are told. Completion thread.
   void StopServing();
 
-  // SERVICE_UNKNOWN if nobody knows the name.
+  // SERVICE_UNKNOWN if `name` is not one of the names.
   ServingStatus StatusOf(const std::string& name) const;
 
  private:
   class CheckCall;
   class WatchCall;
 
-  CompletionThread* thread_ = nullptr;
   absl::flat_hash_set<std::string> names_;
   bool serving_ = true;
   absl::flat_hash_set<WatchCall*> watches_;

@@ -1,4 +1,4 @@
-// Calls on gRPC's completion-queue API: what every call goes through, from waiting for its request to its end.
+// Server-side calls on gRPC's completion-queue API, from waiting for the request to the end.
 #ifndef TASKWATCH_SERVICE_SERVER_SERVER_CALL_H_
 #define TASKWATCH_SERVICE_SERVER_SERVER_CALL_H_
 
@@ -10,20 +10,40 @@
 
 namespace taskwatch {
 
-// A call that waits for its request, is answered, and is over. Lives on the completion thread: gRPC calls its virtual
-// methods there, and its operations must be begun there.
+// A call that waits for its request, is answered, and is over. The smallest one, of a unary method:
 //
-// Owns itself from Await on. Each call must be finished exactly once, also when it has been cancelled; OnDone is the
-// last that is heard of it. Only a call that never gets a request, because the server shuts down, is deleted without
-// that.
+//   class PingCall final : public UnaryCall<PingRequest, PingResponse> {
+//    public:
+//     explicit PingCall(PingService::AsyncService* service) : service_(service) {}
+//
+//    private:
+//     void Request(Completion* arrived) override {
+//       service_->RequestPing(&context(), request_slot(), writer(), queue(), queue(), arrived);
+//     }
+//     std::unique_ptr<ServerCall> Another() const override { return std::make_unique<PingCall>(service_); }
+//     void OnRequest() override {
+//       response().set_text(request().text());
+//       Finish(grpc::Status::OK);
+//     }
+//
+//     PingService::AsyncService* const service_;
+//   };
+//
+//   ServerCall::Await(server->completions(), std::make_unique<PingCall>(&service));
+//
+// (tests/server/server_call_test.cc runs it, and a stream.)
+//
+// Lives on the completion thread: gRPC calls its virtual methods there, and Finish and Write must be called there. From
+// Await on a call owns itself. It must call Finish exactly once, also when it has been cancelled; OnDone comes after
+// that, as the last. Only a call that never gets a request, because the server shuts down, is deleted without OnDone.
 class ServerCall {
  public:
   ServerCall(const ServerCall&) = delete;
   ServerCall& operator=(const ServerCall&) = delete;
   virtual ~ServerCall() = default;
 
-  // Waits for a request of `call`, and then for further ones: one such call is always waiting.
-  static void Await(std::unique_ptr<ServerCall> call);
+  // Waits on `thread` for a request of `call`, and then for further ones: one such call is always waiting.
+  static void Await(CompletionThread* thread, std::unique_ptr<ServerCall> call);
 
  protected:
   ServerCall() = default;
@@ -32,12 +52,15 @@ class ServerCall {
   virtual void Request(Completion* arrived) = 0;
   // The call that waits in this one's place.
   virtual std::unique_ptr<ServerCall> Another() const = 0;
-  // The request is there.
+  // The request has arrived.
   virtual void OnRequest() = 0;
-  // The caller has gone; the call is still to be finished, if it is not.
+  // The caller has cancelled the call or is gone. The call must still be finished, unless it has been.
   virtual void OnCancel() {}
-  // gRPC has no more use for the call. Whoever overrides this sees to its deletion.
+  // The call is over and gRPC will not touch it again. An override must see to its deletion.
   virtual void OnDone() { delete this; }
+
+  // For Request: the queue of both the call and the notification.
+  grpc::ServerCompletionQueue* queue() const { return thread_->queue(); }
 
   grpc::ServerContext& context() { return context_; }
   const grpc::ServerContext& context() const { return context_; }
@@ -47,11 +70,10 @@ class ServerCall {
 
  private:
   void OnArrived(bool ok);
-  // Counts the two things that end a call: it has been finished, and gRPC has said that it is over.
-  void EndHalf() {
-    if (++halves_ == 2) OnDone();
-  }
+  // Two completions end a call, in either order: `finished_`, and gRPC's `over_`.
+  void EndHalf();
 
+  CompletionThread* thread_ = nullptr;
   grpc::ServerContext context_;
   int halves_ = 0;
   Completion arrived_{[this](bool ok) { OnArrived(ok); }};
@@ -96,17 +118,18 @@ class UnaryCall : public TypedCall<RequestMessage, grpc::ServerAsyncResponseWrit
   Response response_;
 };
 
-// A call whose answer is a stream of messages, one in flight at a time.
+// A call whose answer is a stream of messages. Only one message may be in flight: the next Write or Finish waits for
+// OnWritten.
 template <typename RequestMessage, typename Response>
 class StreamCall : public TypedCall<RequestMessage, grpc::ServerAsyncWriter<Response>> {
  protected:
-  // OnWritten tells when the next message may follow.
   void Write(const Response& response) { this->writer()->Write(response, &written_); }
+  // The message is on its way, or lost (`ok` false): then the call is cancelled.
   virtual void OnWritten(bool ok) = 0;
+  // The last message, and OK.
   void WriteAndFinish(const Response& response) {
     this->writer()->WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, this->finished());
   }
-  // Not while a message is in flight.
   void Finish(const grpc::Status& status) { this->writer()->Finish(status, this->finished()); }
 
  private:

@@ -9,7 +9,6 @@
 #include <cstring>
 
 #include "absl/memory/memory.h"
-#include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
-
 #include "tests/benchmarks/task_trace.h"
 
 namespace taskwatch {

@@ -1,8 +1,10 @@
 #include "taskwatch/client/rpc_status.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/client/errors.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch::client {
 namespace {
@@ -10,8 +12,7 @@ namespace {
 TEST(RpcStatus, KeepsWhatTheServiceSays) {
   const absl::Status status =
       FromGrpcStatus(ServiceError(grpc::StatusCode::UNAVAILABLE, "UPSTREAM_TIMEOUT", absl::Seconds(7)));
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(status.message(), "said the service");
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, "said the service"));
   EXPECT_EQ(ErrorReasonOf(status), "UPSTREAM_TIMEOUT");
   EXPECT_EQ(RetryDelayOf(status), absl::Seconds(7));
   EXPECT_EQ(UpstreamRequestIdOf(status), "request-7");

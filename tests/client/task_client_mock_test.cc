@@ -14,7 +14,9 @@
 #include "taskwatch/v1/task_service_mock.grpc.pb.h"
 
 #include "tests/client/errors.h"
+#include "tests/client/reason_matcher.h"
 #include "tests/client/tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch::client {
 namespace {
@@ -68,7 +70,7 @@ TEST_F(TaskClientMockTest, GetsATask) {
 
 TEST_F(TaskClientMockTest, ReturnsAnErrorWithItsReason) {
   EXPECT_CALL(*stub_, GetTaskInfo).WillOnce(Return(ServiceError(grpc::StatusCode::NOT_FOUND, "TASK_NOT_FOUND")));
-  EXPECT_EQ(ErrorReasonOf(client_->Get("t1").status()), "TASK_NOT_FOUND");
+  EXPECT_THAT(client_->Get("t1"), HasErrorReason("TASK_NOT_FOUND"));
 }
 
 TEST_F(TaskClientMockTest, AsksForTheFreshnessThatTheCallerWants) {
@@ -80,7 +82,7 @@ TEST_F(TaskClientMockTest, AsksForTheFreshnessThatTheCallerWants) {
       });
   GetOptions options;
   options.max_staleness = absl::ZeroDuration();
-  EXPECT_TRUE(client_->Get("t1", options).ok());
+  EXPECT_THAT(client_->Get("t1", options), IsOk());
 }
 
 TEST_F(TaskClientMockTest, WatchesThroughARestartWithoutTellingAStateTwice) {
@@ -98,7 +100,7 @@ TEST_F(TaskClientMockTest, StopsWatchingAtAPermanentError) {
   EXPECT_CALL(*stub_, WatchTaskRaw)
       .WillOnce(
           Return(StreamOf({}, ServiceError(grpc::StatusCode::FAILED_PRECONDITION, "UPSTREAM_PERMISSION_DENIED"))));
-  EXPECT_EQ(ErrorReasonOf(client_->Watch("t1", {}, observer_).status()), "UPSTREAM_PERMISSION_DENIED");
+  EXPECT_THAT(client_->Watch("t1", {}, observer_), HasErrorReason("UPSTREAM_PERMISSION_DENIED"));
 }
 
 TEST_F(TaskClientMockTest, StopsWatchingWhenCancelledFromWithinAnEvent) {
@@ -106,21 +108,21 @@ TEST_F(TaskClientMockTest, StopsWatchingWhenCancelledFromWithinAnEvent) {
   observer_.on_interruption = [&options](const absl::Status&, absl::Duration) { options.call.cancel.Cancel(); };
   EXPECT_CALL(*stub_, WatchTaskRaw)
       .WillOnce(Return(StreamOf({}, grpc::Status(grpc::StatusCode::UNAVAILABLE, "socket closed"))));
-  EXPECT_TRUE(absl::IsCancelled(client_->Watch("t1", options, observer_).status()));
+  EXPECT_THAT(client_->Watch("t1", options, observer_), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(TaskClientMockTest, MakesNoCallAfterTheDeadline) {
   WatchOptions options;
   options.call.deadline = absl::Now() - absl::Seconds(1);
-  EXPECT_TRUE(absl::IsDeadlineExceeded(client_->Watch("t1", options, observer_).status()));
+  EXPECT_THAT(client_->Watch("t1", options, observer_), StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(TaskClientMockTest, RefusesAHeaderThatWouldEndTheProcess) {
   GetOptions options;
   options.call.metadata = {{"authorization", "Bearer one\ntwo"}};
-  EXPECT_TRUE(absl::IsInvalidArgument(client_->Get("t1", options).status()));
+  EXPECT_THAT(client_->Get("t1", options), StatusIs(absl::StatusCode::kInvalidArgument));
   options.call.metadata = {{"Authorization", "Bearer one"}};
-  EXPECT_TRUE(absl::IsInvalidArgument(client_->Get("t1", options).status()));
+  EXPECT_THAT(client_->Get("t1", options), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(TaskClientMockTest, WaitsThroughARestart) {

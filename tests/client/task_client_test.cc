@@ -13,16 +13,16 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "taskwatch/client/rpc_status.h"
-#include "taskwatch/v1/task_service.grpc.pb.h"
 
 #include "tests/client/errors.h"
+#include "tests/client/reason_matcher.h"
 #include "tests/client/tasks.h"
+#include "tests/matchers/status_matchers.h"
 #include "tests/patience/patience.h"
 
 namespace taskwatch::client {
@@ -177,8 +177,8 @@ TEST_F(TaskClientTest, GetsATask) {
 TEST_F(TaskClientTest, ReturnsTheServicesError) {
   Story story;
   client().GetAsync("missing", {}, story.Done());
-  EXPECT_EQ(ErrorReasonOf(story.Await().status()), "TASK_NOT_FOUND");
-  EXPECT_EQ(ErrorReasonOf(client().Get("missing").status()), "TASK_NOT_FOUND");
+  EXPECT_THAT(story.Await(), HasErrorReason("TASK_NOT_FOUND"));
+  EXPECT_THAT(client().Get("missing"), HasErrorReason("TASK_NOT_FOUND"));
 }
 
 TEST_F(TaskClientTest, AuthenticatesItself) {
@@ -190,7 +190,7 @@ TEST_F(TaskClientTest, MakesNoCallWithoutItsCredentials) {
   options_.credentials = []() -> absl::StatusOr<Metadata> { return absl::NotFoundError("no token file"); };
   Story story;
   client().WatchAsync("t1", {}, story.Observer(), story.Done());
-  EXPECT_TRUE(absl::IsNotFound(story.Await().status()));
+  EXPECT_THAT(story.Await(), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST_F(TaskClientTest, WatchesToTheEnd) {
@@ -223,7 +223,7 @@ TEST_F(TaskClientTest, EndsAWatchOnceAtAPermanentError) {
   service_.Watch(Sends({Message(Running(1, 1))}, ServiceError(grpc::StatusCode::NOT_FOUND, "TASK_NOT_FOUND")));
   Story story;
   client().WatchAsync("t1", {}, story.Observer(), story.Done());
-  EXPECT_EQ(ErrorReasonOf(story.Await().status()), "TASK_NOT_FOUND");
+  EXPECT_THAT(story.Await(), HasErrorReason("TASK_NOT_FOUND"));
   EXPECT_THAT(story.told(), ElementsAre("TASK_STATE_RUNNING-1", "error NOT_FOUND"));
 }
 
@@ -256,7 +256,7 @@ TEST_F(TaskClientTest, EndsAWatchThatIsCancelled) {
   WatchObserver observer = story.Observer();
   observer.on_task = [options](const v1::TaskInfo&) { options.call.cancel.Cancel(); };
   client().WatchAsync("t1", options, observer, story.Done());
-  EXPECT_TRUE(absl::IsCancelled(story.Await().status()));
+  EXPECT_THAT(story.Await(), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(TaskClientTest, EndsAWatchThatIsCancelledWhileItPauses) {
@@ -266,7 +266,7 @@ TEST_F(TaskClientTest, EndsAWatchThatIsCancelledWhileItPauses) {
   WatchObserver observer = story.Observer();
   observer.on_interruption = [options](const absl::Status&, absl::Duration) { options.call.cancel.Cancel(); };
   client().WatchAsync("t1", options, observer, story.Done());
-  EXPECT_TRUE(absl::IsCancelled(story.Await().status()));
+  EXPECT_THAT(story.Await(), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(TaskClientTest, EndsAWatchAtItsDeadlineWhileItPauses) {
@@ -275,7 +275,7 @@ TEST_F(TaskClientTest, EndsAWatchAtItsDeadlineWhileItPauses) {
   options.call.deadline = absl::Now() + absl::Milliseconds(300);
   Story story;
   client().WatchAsync("t1", options, story.Observer(), story.Done());
-  EXPECT_TRUE(absl::IsDeadlineExceeded(story.Await().status()));
+  EXPECT_THAT(story.Await(), StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(TaskClientTest, EndsAWatchAtItsDeadlineWhileItReads) {
@@ -284,7 +284,7 @@ TEST_F(TaskClientTest, EndsAWatchAtItsDeadlineWhileItReads) {
   options.call.deadline = absl::Now() + absl::Milliseconds(300);
   Story story;
   client().WatchAsync("t1", options, story.Observer(), story.Done());
-  EXPECT_TRUE(absl::IsDeadlineExceeded(story.Await().status()));
+  EXPECT_THAT(story.Await(), StatusIs(absl::StatusCode::kDeadlineExceeded));
   EXPECT_THAT(story.told(), ElementsAre("error DEADLINE_EXCEEDED"));
 }
 
@@ -292,7 +292,7 @@ TEST_F(TaskClientTest, CancelsABlockingGetFromAnotherCall) {
   GetOptions options;
   Story other;
   client().GetAsync("t1", {}, [&](TaskClient::Result) { options.call.cancel.Cancel(); });
-  EXPECT_TRUE(absl::IsCancelled(client().Get("hangs", options).status()));
+  EXPECT_THAT(client().Get("hangs", options), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(TaskClientTest, EndsAllOpenCallsWhenItGoes) {

@@ -10,8 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
-#include "tests/dingtalk_standin/api.h"
-
 namespace taskwatch::standin {
 namespace {
 

@@ -12,7 +12,7 @@ cc_binary(
     srcs = ["watch_one.cc"],
     copts = ["-std=c++17"],
     deps = [
-        "//client/internal:cancel_handle",
+        "//client/internal:cancel_state",
         "@taskwatch//client:channel",
         "@taskwatch//client:rpc_status",
         "@taskwatch//client:task_client",
@@ -33,8 +33,8 @@ cc_library(
 # The workspace has folders and headers of the same names as ours.
 NAMESAKE_BUILD = """
 cc_library(
-    name = "cancel_handle",
-    hdrs = ["cancel_handle.h"],
+    name = "cancel_state",
+    hdrs = ["cancel_state.h"],
     visibility = ["//visibility:public"],
 )
 """
@@ -46,7 +46,7 @@ class ClientTest(unittest.TestCase):
         workspace.write("BUILD", BUILD)
         workspace.write("watch_one.cc", pathlib.Path("tests/outside/watch_one.cc").read_text())
         workspace.write("client/internal/BUILD", NAMESAKE_BUILD)
-        workspace.write("client/internal/cancel_handle.h", '#error "not the one of Taskwatch"\n')
+        workspace.write("client/internal/cancel_state.h", '#error "not the one of Taskwatch"\n')
 
         workspace.build("//:watch_one")
         standin, taskwatchd = servers.start_servers(self)

@@ -16,9 +16,12 @@
 
 #include "service/task/task_error.h"
 #include "service/task/task_info.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
+
+using testing::HasSubstr;
 
 struct StateRow {
   TaskState state;
@@ -114,8 +117,7 @@ class ValidDuration : public testing::TestWithParam<DurationRow> {};
 TEST_P(ValidDuration, IsRead) {
   const absl::StatusOr<absl::Duration> duration =
       ReadDuration(ProtoDuration(GetParam().seconds, GetParam().nanos), "timeout");
-  ASSERT_TRUE(duration.ok()) << duration.status();
-  EXPECT_EQ(*duration, GetParam().duration);
+  EXPECT_THAT(duration, IsOkAndHolds(GetParam().duration));
 }
 
 constexpr int64_t kMaxSeconds = 315'576'000'000;
@@ -133,10 +135,9 @@ class InvalidDuration : public testing::TestWithParam<std::pair<int64_t, int32_t
 TEST_P(InvalidDuration, IsRefusedAndItsFieldNamed) {
   const absl::StatusOr<absl::Duration> duration =
       ReadDuration(ProtoDuration(GetParam().first, GetParam().second), "poll_interval");
-  ASSERT_EQ(duration.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(DetailsOf(duration.status()).reason, ErrorReason::kInvalidRequest);
+  EXPECT_THAT(duration, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("poll_interval")));
+  EXPECT_THAT(duration, HasReason(ErrorReason::kInvalidRequest));
   EXPECT_EQ(DetailsOf(duration.status()).field, "poll_interval");
-  EXPECT_THAT(std::string(duration.status().message()), testing::HasSubstr("poll_interval"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Conversion, InvalidDuration,
@@ -149,17 +150,16 @@ INSTANTIATE_TEST_SUITE_P(Conversion, InvalidDuration,
                                          std::make_pair(std::numeric_limits<int64_t>::max(), 0)));
 
 TEST(ValidateTaskId, TakesAnIdOfEveryLengthAndCharacterThatDingTalkUses) {
-  EXPECT_TRUE(ValidateTaskId("a").ok());
-  EXPECT_TRUE(ValidateTaskId("AZaz09_-").ok());
-  EXPECT_TRUE(ValidateTaskId(std::string(128, 'x')).ok());
+  EXPECT_THAT(ValidateTaskId("a"), IsOk());
+  EXPECT_THAT(ValidateTaskId("AZaz09_-"), IsOk());
+  EXPECT_THAT(ValidateTaskId(std::string(128, 'x')), IsOk());
 }
 
 class BadTaskId : public testing::TestWithParam<std::string> {};
 
 TEST_P(BadTaskId, IsRefusedAndItsFieldNamed) {
   const absl::Status status = ValidateTaskId(GetParam());
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(DetailsOf(status).reason, ErrorReason::kInvalidTaskId);
+  EXPECT_THAT(status, HasReason(ErrorReason::kInvalidTaskId));
   EXPECT_EQ(DetailsOf(status).field, "task_id");
 }
 

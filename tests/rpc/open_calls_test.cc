@@ -1,5 +1,6 @@
 #include "service/rpc/open_calls.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -8,6 +9,7 @@
 #include "absl/status/status.h"
 
 #include "service/runtime/simulated_loop.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
@@ -90,7 +92,7 @@ TEST_F(OpenCallsTest, DoesNotTouchACallThatLeavesBeforeItIsTold) {
 }
 
 TEST_F(OpenCallsTest, TellsNewCallsToEndFromThenOn) {
-  EXPECT_TRUE(calls_.ending().ok());
+  EXPECT_THAT(calls_.ending(), IsOk());
   calls_.EndAll(draining_);
   EXPECT_EQ(calls_.ending(), draining_);
 }

@@ -1,5 +1,6 @@
 #include "service/server/health_service.h"
 
+#include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -17,6 +18,8 @@ namespace {
 using grpc::health::v1::Health;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+using testing::EndsWith;
+using testing::StartsWith;
 
 class HealthServiceTest : public testing::Test {
  protected:
@@ -67,7 +70,23 @@ TEST_F(HealthServiceTest, ChecksOfUnknownServicesFail) {
   HealthCheckResponse::ServingStatus status = HealthCheckResponse::UNKNOWN;
   const grpc::Status result = Check("no.Service", &status);
   EXPECT_EQ(result.error_code(), grpc::StatusCode::NOT_FOUND);
-  EXPECT_EQ(result.error_message(), "there is no service 'no.Service' here");
+  EXPECT_EQ(result.error_message(), "there is no service \"no.Service\" here");
+}
+
+TEST_F(HealthServiceTest, CutsALongNameSoThatItsCallerGetsTheStatus) {
+  HealthCheckResponse::ServingStatus status = HealthCheckResponse::UNKNOWN;
+  const grpc::Status result = Check(std::string(8000, 'x'), &status);
+  EXPECT_EQ(result.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(result.error_message(), StartsWith("there is no service \"xxx"));
+  EXPECT_THAT(result.error_message(), EndsWith("xxx...\" here"));
+}
+
+TEST_F(HealthServiceTest, ShowsANameThatCannotBePrintedInEscapes) {
+  HealthCheckResponse::ServingStatus status = HealthCheckResponse::UNKNOWN;
+  EXPECT_EQ(Check("a\n\x1b[2J\"", &status).error_message(), "there is no service \"a\\x0a\\x1b[2J\\\"\" here");
+  // The most that the escapes and the percent-encoding of trailers can make of a name.
+  const grpc::Status result = Check(std::string(8000, '\x01'), &status);
+  EXPECT_EQ(result.error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(HealthServiceTest, WatchesAreToldAtOnceAndAtTheChange) {

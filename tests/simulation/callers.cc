@@ -6,7 +6,6 @@
 #include "absl/status/status.h"
 
 #include "service/task/task_error.h"
-#include "tests/simulation/journal.h"
 
 namespace taskwatch::simulation {
 namespace {

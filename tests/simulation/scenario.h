@@ -9,8 +9,6 @@
 
 #include "absl/time/time.h"
 
-#include "tests/dingtalk_standin/dingtalk_model.h"
-
 namespace taskwatch::simulation {
 
 struct Outcome {

@@ -10,6 +10,8 @@
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/reflection.h"
 
+#include "tests/matchers/status_matchers.h"
+
 namespace taskwatch::client {
 namespace {
 
@@ -90,18 +92,18 @@ TEST_F(CommandLineTest, RefusesDurationsThatMakeNoSense) {
   SetFlag("deadline", "1s");
   SetFlag("timeout", "1s");
   EXPECT_THAT(ErrorOf({"watch", "t1"}), HasSubstr("--timeout is for wait"));
-  EXPECT_TRUE(CommandFrom({"wait", "t1"}).ok());
+  EXPECT_THAT(CommandFrom({"wait", "t1"}), IsOk());
   SetFlag("timeout", "-1s");
   EXPECT_THAT(ErrorOf({"wait", "t1"}), HasSubstr("--timeout must not be negative"));
 }
 
 TEST_F(CommandLineTest, SendsATokenToThisMachineOrByTlsOnly) {
   SetFlag("token_file", "token");
-  EXPECT_TRUE(CommandFrom({"health"}).ok());
+  EXPECT_THAT(CommandFrom({"health"}), IsOk());
   SetFlag("server", "taskwatch.example:50051");
   EXPECT_THAT(ErrorOf({"health"}), HasSubstr("unencrypted"));
   SetFlag("tls", "true");
-  EXPECT_TRUE(CommandFrom({"health"}).ok());
+  EXPECT_THAT(CommandFrom({"health"}), IsOk());
 }
 
 TEST(ResumeCommand, LeavesOutWhatIsDoneAndQuotesTheRest) {

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/matchers/status_matchers.h"
+
 namespace taskwatch::client {
 namespace {
 
@@ -21,22 +23,23 @@ std::string FileWith(const std::string& content) {
 }
 
 TEST(TokenFile, BecomesAHeader) {
-  EXPECT_THAT(*BearerFromFile(FileWith("secret-1\n")), ElementsAre(Pair("authorization", "Bearer secret-1")));
+  EXPECT_THAT(BearerFromFile(FileWith("secret-1\n")),
+              IsOkAndHolds(ElementsAre(Pair("authorization", "Bearer secret-1"))));
 }
 
 TEST(TokenFile, IsReadAnew) {
   const std::string path = FileWith("old");
   static_cast<void>(BearerFromFile(path));
   FileWith("new");
-  EXPECT_THAT(*BearerFromFile(path), ElementsAre(Pair("authorization", "Bearer new")));
+  EXPECT_THAT(BearerFromFile(path), IsOkAndHolds(ElementsAre(Pair("authorization", "Bearer new"))));
 }
 
 TEST(TokenFile, IsNamedInErrorsButNotQuoted) {
   const absl::Status two = BearerFromFile(FileWith("secret-1 secret-2")).status();
   EXPECT_THAT(std::string(two.message()), HasSubstr("token"));
   EXPECT_THAT(std::string(two.message()), Not(HasSubstr("secret-")));
-  EXPECT_FALSE(BearerFromFile("/nonexistent/token").ok());
-  EXPECT_FALSE(BearerFromFile(FileWith(" \n")).ok());
+  EXPECT_THAT(BearerFromFile("/nonexistent/token"), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(BearerFromFile(FileWith(" \n")), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 }  // namespace

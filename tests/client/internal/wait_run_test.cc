@@ -1,11 +1,14 @@
 #include "client/internal/wait_run.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "taskwatch/client/rpc_status.h"
 
 #include "tests/client/errors.h"
+#include "tests/client/reason_matcher.h"
 #include "tests/client/tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch::client {
 namespace {
@@ -72,14 +75,14 @@ TEST(WaitRun, EndsWithAPermanentError) {
   run.NextRequest(kNow);
   const absl::Status failure = FromGrpcStatus(ServiceError(grpc::StatusCode::NOT_FOUND, "TASK_NOT_FOUND"));
   EXPECT_FALSE(run.OnAnswer(failure, {}, kNow).has_value());
-  EXPECT_EQ(ErrorReasonOf(run.result().status()), "TASK_NOT_FOUND");
+  EXPECT_THAT(run.result(), HasErrorReason("TASK_NOT_FOUND"));
 }
 
 TEST(WaitRun, EndsWithTheTroubleWhenTheTimeIsUp) {
   WaitRun run = NewRun(absl::Seconds(5));
   run.NextRequest(kNow);
   EXPECT_FALSE(run.OnAnswer(absl::UnavailableError("refused"), {}, kNow + absl::Seconds(5)).has_value());
-  EXPECT_TRUE(absl::IsUnavailable(run.result().status()));
+  EXPECT_THAT(run.result(), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 }  // namespace

@@ -10,7 +10,9 @@
 #include "taskwatch/client/rpc_status.h"
 
 #include "tests/client/errors.h"
+#include "tests/client/reason_matcher.h"
 #include "tests/client/tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch::client {
 namespace {
@@ -58,7 +60,7 @@ TEST_F(WatchRunTest, IsOverWithTheFinalStateHoweverItsStreamEnds) {
   run.OpenStream();
   run.OnMessage(Message(Succeeded(1)));
   EXPECT_FALSE(run.OnStreamEnd(absl::UnavailableError("socket closed"), kNow).has_value());
-  EXPECT_TRUE(run.result().ok());
+  EXPECT_THAT(run.result(), IsOk());
 }
 
 TEST_F(WatchRunTest, TellsNothingAfterTheFinalState) {
@@ -81,7 +83,7 @@ TEST_F(WatchRunTest, EndsWithAPermanentError) {
   run.OpenStream();
   const absl::Status failure = FromGrpcStatus(ServiceError(grpc::StatusCode::NOT_FOUND, "TASK_NOT_FOUND"));
   EXPECT_FALSE(run.OnStreamEnd(failure, kNow).has_value());
-  EXPECT_EQ(ErrorReasonOf(run.result().status()), "TASK_NOT_FOUND");
+  EXPECT_THAT(run.result(), HasErrorReason("TASK_NOT_FOUND"));
   EXPECT_THAT(told_, ElementsAre());
 }
 
@@ -90,6 +92,25 @@ TEST_F(WatchRunTest, SaysAtTheDeadlineWhatTheTroubleWas) {
   run.OpenStream();
   run.OnStreamEnd(absl::UnavailableError("connection refused"), kNow);
   EXPECT_THAT(std::string(run.DeadlineExceeded().message()), testing::HasSubstr("connection refused"));
+}
+
+TEST_F(WatchRunTest, EndsWithItsStreamAtTheCallersDeadline) {
+  WatchRun::Options options;
+  options.deadline = kNow;
+  WatchRun run(options, ResumePolicy({}, 1, kNow), {});
+  run.OpenStream();
+  EXPECT_FALSE(run.OnStreamEnd(absl::DeadlineExceededError("Deadline Exceeded"), kNow).has_value());
+  EXPECT_THAT(run.result(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(WatchRunTest, ResultsInAFinalStateThatWasToldBeforeTheDeadline) {
+  WatchRun::Options options;
+  options.deadline = kNow;
+  WatchRun run(options, ResumePolicy({}, 1, kNow), {});
+  run.OpenStream();
+  run.OnMessage(Message(Succeeded(1)));
+  EXPECT_FALSE(run.OnStreamEnd(absl::DeadlineExceededError("Deadline Exceeded"), kNow).has_value());
+  EXPECT_THAT(run.result(), IsOk());
 }
 
 TEST_F(WatchRunTest, TakesAStreamForDeadAfterThreeHeartbeatsAsTheServiceClampsThem) {
