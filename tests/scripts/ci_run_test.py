@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 CI_RUN = pathlib.Path(".ci/run").resolve()
@@ -21,7 +22,13 @@ GOOD = {
     "lint": "echo 'lint: buf-lint ok'; echo 'lint: shellcheck ok'",
     "setup": "true",
     "test": "echo '10 passed, 0 failed'",
+    "../tests/sanitizers/tests_with_threads": "echo //a:test //b:test",
 }
+
+DEMO, LINT, CASES = 1, 2, 10
+# scripts/test runs for all tests, the slow ones, AddressSanitizer and ThreadSanitizer.
+RUNS = 4
+ALL = DEMO + LINT + RUNS * CASES
 
 
 class CiRunTest(unittest.TestCase):
@@ -37,6 +44,7 @@ class CiRunTest(unittest.TestCase):
 
     def script(self, name, commands):
         path = self.root / "scripts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("#!/bin/bash\n" + commands + "\n", encoding="utf-8")
         path.chmod(0o755)
 
@@ -81,22 +89,30 @@ class CiRunTest(unittest.TestCase):
 
     def test_adds_up_the_demo_lint_and_the_test_cases(self):
         counts, lines, code = self.run_ci()
-        self.assertEqual((counts, code), ((1 + 2 + 10 + 10, 0, 0), 0), lines)
+        self.assertEqual((counts, code), ((ALL, 0, 0), 0), lines)
 
     def test_counts_the_same_on_this_machine_itself(self):
         self.script("bare_machine", "exit 1")
         counts, lines, code = self.run_ci("--here")
-        self.assertEqual((counts, code), ((23, 0, 0), 0), lines)
+        self.assertEqual((counts, code), ((ALL, 0, 0), 0), lines)
 
-    def test_runs_slow_tests_after_all_others(self):
+    def test_runs_slow_tests_and_then_the_sanitizers_after_all_others(self):
         self.script("test", 'echo "test:$*"; echo "1 passed, 0 failed"')
         _, lines, _ = self.run_ci()
-        self.assertEqual([line for line in lines if line.startswith("test:")][:2], ["test:", "test:--slow"])
+        self.assertEqual(
+            [line for line in lines if line.startswith("test:")],
+            [
+                "test:",
+                "test:--slow",
+                "test:--config=asan --build_tests_only",
+                "test:--config=tsan //a:test //b:test",
+            ],
+        )
 
     def test_says_why_it_does_without_a_bare_machine(self):
         self.script("bare_machine", "echo 'bare_machine: no machine can be made here: it takes root' >&2; exit 77")
         counts, lines, code = self.run_ci()
-        self.assertEqual((counts, code), ((23, 0, 1), 0), lines)
+        self.assertEqual((counts, code), ((ALL, 0, 1), 0), lines)
         self.assertEqual(lines[-1], "skipped: bare machine (it takes root)")
 
     def test_does_without_a_bare_machine_that_debian_cannot_be_had_for(self):
@@ -105,7 +121,7 @@ class CiRunTest(unittest.TestCase):
             "[ $1 = --check ] || { echo 'bare_machine: no machine can be made here: debootstrap failed'; exit 77; }",
         )
         counts, lines, code = self.run_ci()
-        self.assertEqual((counts, code), ((23, 0, 1), 0), lines)
+        self.assertEqual((counts, code), ((ALL, 0, 1), 0), lines)
         self.assertEqual(lines[-1], "skipped: bare machine (debootstrap failed)")
 
     def test_a_bare_machine_that_breaks_is_a_failure(self):
@@ -123,37 +139,46 @@ class CiRunTest(unittest.TestCase):
         self.script("lint", "echo 'lint: shellcheck failed'; echo 'lint: buf-lint ok'; exit 1")
         self.script("test", "echo '8 passed, 2 failed'; exit 1")
         counts, lines, code = self.run_ci()
-        self.assertEqual((counts, code), ((1 + 8 + 8, 1 + 1 + 2 + 2, 0), 1), lines)
+        self.assertEqual((counts, code), ((1 + RUNS * 8, 1 + 1 + RUNS * 2, 0), 1), lines)
 
     def test_a_stage_that_ends_without_its_count_has_failed(self):
         self.script("test", "true")
         counts, lines, code = self.run_ci()
-        self.assertEqual((counts, code), ((3, 2, 0), 1), lines)
+        self.assertEqual((counts, code), ((DEMO + LINT, RUNS, 0), 1), lines)
 
     def test_a_failure_that_nothing_counts_is_one(self):
         self.script("setup", "exit 1")
         self.script("test", "echo '10 passed, 0 failed'; exit 1")
         counts, lines, code = self.run_ci()
-        self.assertEqual((counts, code), ((1 + 10 + 10, 1 + 1 + 1, 0), 1), lines)
+        self.assertEqual((counts, code), ((DEMO + RUNS * CASES, 1 + RUNS, 0), 1), lines)
 
     def test_tells_all_reasons_for_what_is_skipped_on_one_line(self):
         self.script("lint", "echo 'lint: buf-breaking skipped: a shallow clone'")
         self.script("test", "echo 'skipped: a (b); c (d)'; echo '9 passed, 0 failed, 2 skipped'")
         counts, lines, code = self.run_ci("--here")
-        self.assertEqual((counts, code), ((1 + 9 + 9, 0, 1 + 2 + 2), 0), lines)
-        self.assertEqual(lines[-1], "skipped: buf-breaking skipped: a shallow clone; a (b); c (d); a (b); c (d)")
+        self.assertEqual((counts, code), ((DEMO + RUNS * 9, 0, 1 + RUNS * 2), 0), lines)
+        self.assertEqual(lines[-1], "skipped: buf-breaking skipped: a shallow clone" + RUNS * "; a (b); c (d)")
         self.assertEqual(self.run_ci()[0], counts, "the bare machine's line is taken over")
 
     def test_what_no_time_is_left_for_has_failed(self):
         counts, lines, code = self.run_ci("--here", "0")
-        self.assertEqual((counts[:2], code), ((0, 4), 1), lines)
+        self.assertEqual((counts, code), ((0, 4, 2), 1), lines)
+
+    def test_only_the_sanitizers_are_skipped_when_time_is_short(self):
+        counts, lines, code = self.run_ci("--here", str(int(time.time()) + 25 * 60))
+        self.assertEqual((counts, code), ((DEMO + LINT + 2 * CASES, 0, 2), 0), lines)
+        self.assertEqual(
+            lines[-1],
+            "skipped: asan (less than the 30 minutes that it may take were left); "
+            "tsan (less than the 30 minutes that it may take were left)",
+        )
 
     def test_does_not_wait_for_what_a_stage_leaves_behind(self):
         pid_file = self.root / "pid"
         self.script("demo", 'setsid sleep 600 & echo $! >"{}"'.format(pid_file))
         counts, lines, code = self.run_ci("--here")
         os.kill(int(pid_file.read_text()), signal.SIGKILL)  # It still runs: otherwise this raises.
-        self.assertEqual((counts, code), ((23, 0, 0), 0), lines)
+        self.assertEqual((counts, code), ((ALL, 0, 0), 0), lines)
 
     def test_a_signal_stops_the_stage_and_leaves_the_closing_line(self):
         self.script("test", 'trap "echo stage stopped; exit 1" TERM; echo started; while :; do sleep 0.1; done')
