@@ -5,6 +5,7 @@
 #include "taskwatch/client/channel.h"
 #include "taskwatch/client/rpc_status.h"
 #include "taskwatch/client/task_client.h"
+#include "taskwatch/v1/task_service.pb.h"
 
 int main(int argc, char** argv) {
   using namespace taskwatch;

@@ -1,5 +1,7 @@
 #include "service/server/health_service.h"
 
+#include <grpcpp/support/status.h>
+
 #include <cstddef>
 #include <memory>
 #include <optional>

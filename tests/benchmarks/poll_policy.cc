@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 
 #include "tests/benchmarks/poll_claims.h"
 #include "tests/benchmarks/poll_month.h"

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
+
 #include "tests/benchmarks/task_trace.h"
 
 namespace taskwatch {

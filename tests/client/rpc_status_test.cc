@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/status/status.h"
+
 #include "tests/client/errors.h"
 #include "tests/matchers/status_matchers.h"
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "taskwatch/client/rpc_status.h"
 #include "taskwatch/client/task_client.h"

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "taskwatch/client/rpc_status.h"
+#include "taskwatch/v1/task_service.grpc.pb.h"
 
 #include "tests/client/errors.h"
 #include "tests/client/reason_matcher.h"

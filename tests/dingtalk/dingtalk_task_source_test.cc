@@ -17,11 +17,13 @@
 #include "service/dingtalk/tokens/access_token.h"
 #include "service/http/http_client.h"
 #include "service/quota/billing_month.h"
+#include "service/quota/call_gate.h"
 #include "service/runtime/event_loop.h"
 #include "service/runtime/simulated_loop.h"
 #include "service/task/priority.h"
 #include "service/task/task_error.h"
 #include "service/task/task_info.h"
+#include "service/task/task_source.h"
 #include "tests/fakes/fake_call_gate.h"
 #include "tests/fakes/scripted_http_client.h"
 

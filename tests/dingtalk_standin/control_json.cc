@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
+#include "tests/dingtalk_standin/api.h"
+
 namespace taskwatch::standin {
 namespace {
 

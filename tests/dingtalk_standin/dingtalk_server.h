@@ -25,7 +25,9 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
+#include "tests/dingtalk_standin/api.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
+#include "tests/dingtalk_standin/http_message.h"
 #include "tests/dingtalk_standin/http_server.h"
 
 namespace taskwatch::standin {

@@ -14,10 +14,15 @@
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+
+#include "tests/dingtalk_standin/dingtalk_model.h"
+#include "tests/dingtalk_standin/fault.h"
 
 namespace taskwatch::standin {
 namespace {

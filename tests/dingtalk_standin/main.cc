@@ -25,7 +25,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/dingtalk_server.h"
+#include "tests/dingtalk_standin/http_server.h"
+#include "tests/dingtalk_standin/task_plan.h"
 
 ABSL_FLAG(std::string, listen, "127.0.0.1:8080", "host:port; port 0 picks a free one");
 ABSL_FLAG(std::string, tls_cert_file, "", "PEM certificate chain; with --tls_key_file, https instead of http");

@@ -1,5 +1,6 @@
 #include "service/http/curl_event_loop.h"
 
+#include <curl/curl.h>
 #include <gtest/gtest.h>
 
 #include <memory>

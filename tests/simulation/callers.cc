@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 
 #include "service/task/task_error.h"
+#include "tests/simulation/journal.h"
 
 namespace taskwatch::simulation {
 namespace {

@@ -12,7 +12,10 @@
 
 #include "service/runtime/event_loop.h"
 #include "service/task/task_info.h"
+#include "service/tracker/task_tracker.h"
 #include "service/tracker/wait_session.h"
+#include "tests/simulation/simulated_dingtalk.h"
+#include "tests/simulation/simulated_server.h"
 #include "tests/simulation/world.h"
 
 namespace taskwatch::simulation {

@@ -10,11 +10,16 @@
 #include "absl/time/civil_time.h"
 
 #include "service/runtime/simulated_loop.h"
+#include "service/tracker/task_tracker.h"
+#include "tests/dingtalk_standin/api.h"
+#include "tests/dingtalk_standin/fault.h"
+#include "tests/dingtalk_standin/task_plan.h"
 #include "tests/simulation/callers.h"
 #include "tests/simulation/journal.h"
 #include "tests/simulation/random.h"
 #include "tests/simulation/simulated_dingtalk.h"
 #include "tests/simulation/simulated_server.h"
+#include "tests/simulation/watch_stream.h"
 #include "tests/simulation/watcher.h"
 #include "tests/simulation/world.h"
 

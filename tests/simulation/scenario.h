@@ -9,6 +9,8 @@
 
 #include "absl/time/time.h"
 
+#include "tests/dingtalk_standin/dingtalk_model.h"
+
 namespace taskwatch::simulation {
 
 struct Outcome {

@@ -17,6 +17,7 @@
 #include "service/tracker/watch_session.h"
 #include "tests/simulation/journal.h"
 #include "tests/simulation/random.h"
+#include "tests/simulation/simulated_dingtalk.h"
 #include "tests/simulation/simulated_server.h"
 
 namespace taskwatch::simulation {

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
+
 #include "service/runtime/event_loop.h"
 #include "service/tracker/watch_session.h"
 #include "tests/simulation/random.h"

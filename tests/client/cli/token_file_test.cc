@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "absl/status/status.h"
+
 #include "tests/matchers/status_matchers.h"
 
 namespace taskwatch::client {

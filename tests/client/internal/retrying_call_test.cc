@@ -13,9 +13,14 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "taskwatch/client/cancel_handle.h"
+#include "taskwatch/client/options.h"
+#include "taskwatch/v1/task_service.pb.h"
 
+#include "client/internal/call_control.h"
 #include "tests/matchers/status_matchers.h"
 #include "tests/patience/patience.h"
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/status/status.h"
 #include "taskwatch/client/rpc_status.h"
 
 #include "tests/client/errors.h"

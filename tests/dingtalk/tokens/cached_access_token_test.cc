@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "service/dingtalk/tokens/token_source.h"
 #include "service/runtime/lifetime.h"
 #include "service/runtime/simulated_loop.h"
 #include "service/task/task_error.h"

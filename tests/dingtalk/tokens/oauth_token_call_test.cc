@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "service/dingtalk/tokens/token_source.h"
 #include "service/runtime/simulated_loop.h"
 #include "service/task/priority.h"
 #include "service/task/task_error.h"
