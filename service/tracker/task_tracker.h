@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "absl/functional/any_invocable.h"
@@ -22,11 +21,17 @@
 #include "service/runtime/event_loop.h"
 #include "service/runtime/lifetime.h"
 #include "service/task/finished_tasks.h"
+#include "service/task/task_error.h"
 #include "service/task/task_info.h"
 #include "service/task/task_source.h"
+#include "service/tracker/audience.h"
+#include "service/tracker/error_streak.h"
+#include "service/tracker/fetch_plan.h"
 #include "service/tracker/poll_schedule.h"
 #include "service/tracker/progress_history.h"
 #include "service/tracker/snapshot_cache.h"
+#include "service/tracker/task_subscriber.h"
+#include "service/tracker/waiting_gets.h"
 
 namespace taskwatch {
 
@@ -74,19 +79,9 @@ class TaskTracker {
   };
 
   using GetDone = absl::AnyInvocable<void(absl::StatusOr<TaskSnapshotPtr>)>;
-  using GetId = uint64_t;
+  using GetId = WaitingGets::GetId;
 
-  // Is told about one task. Owned by whoever subscribes, and outlives the subscription.
-  class Subscriber {
-   public:
-    virtual ~Subscriber() = default;
-    // The task is in this state now. If it has ended, so has the subscription. Must not block, nor
-    // change anything in the tracker.
-    virtual void OnUpdate(const TaskSnapshotPtr& snapshot) = 0;
-    // The task cannot be watched any longer. The subscription has ended; no call follows. The tracker may be called.
-    virtual void OnError(const absl::Status& error) = 0;
-  };
-  using WatchId = uint64_t;
+  using WatchId = Audience::WatchId;
 
   struct WatchStart {
     // Names the subscription; 0 if there is none, because the task has ended.
@@ -106,7 +101,6 @@ class TaskTracker {
 
   // `loop`, `source` and `cache` must outlive the tracker.
   TaskTracker(EventLoop* loop, TaskSource* source, SnapshotCache* cache, const Options& options);
-  ~TaskTracker();
 
   // Calls `done` once with a snapshot that is final or observed at most `max_staleness` ago; with zero, by a fetch that
   // began after this call. Joins the fetch in flight where that is good enough. At `deadline` it calls `done` with
@@ -120,7 +114,7 @@ class TaskTracker {
   // Subscribes to a task and returns what is known of it, in one step. `poll_interval` is a wish. Fails if there are
   // too many watchers or the task id was refused a moment ago.
   absl::StatusOr<WatchStart> Watch(absl::string_view task_id, std::optional<absl::Duration> poll_interval,
-                                   Subscriber* subscriber);
+                                   TaskSubscriber* subscriber);
 
   // Ends a subscription: after this returns the subscriber is not called again. Polling stops with the last one. Does
   // nothing for a subscription that has ended.
@@ -134,46 +128,19 @@ class TaskTracker {
   Stats stats() const;
 
  private:
-  struct Waiter {
-    // The first fetch of the entry whose answer is new enough.
-    uint64_t first_fetch;
-    int attempts = 0;
-    absl::Time deadline;
-    EventLoop::TimerId deadline_timer;
-    GetDone done;
-  };
-  using Waiters = absl::btree_map<GetId, Waiter>;
-  struct Watcher {
-    Subscriber* subscriber;
-    std::optional<absl::Duration> poll_interval;
-    // The entry's version that the subscriber was told last.
-    uint64_t told_version;
-  };
+  // What is known and wanted of one task. Stays as long as somebody watches or waits for the task, or a fetch is in
+  // flight.
   struct Entry {
-    std::string task_id;
+    Entry(absl::string_view id, EventLoop* loop) : task_id(id), fetch(loop), gets(loop) {}
+
+    const std::string task_id;
+    // The latest state, or null.
     TaskSnapshotPtr snapshot;
-    // Counts changes of `snapshot` that watchers must be told of.
-    uint64_t version = 0;
-    // Counts fetches; the latest one may be in flight.
-    uint64_t fetches = 0;
-    bool fetching = false;
-    absl::Time fetch_start;
     ProgressHistory progress;
-    absl::Time next_poll_time = absl::InfiniteFuture();
-    absl::Time next_retry_time = absl::InfinitePast();
-    EventLoop::TimerId fetch_timer;
-    absl::Time fetch_timer_time;
-    int consecutive_errors = 0;
-    // When the transient errors began of which nothing else has come since; a pause is not counted among them.
-    absl::Time transient_since = absl::InfiniteFuture();
-    absl::Status last_error;
-    // The round in which watchers are told: whether its next slice is posted, the version with which it began, and the
-    // watcher that it reached last.
-    bool telling = false;
-    uint64_t told_round = 0;
-    WatchId told_last = 0;
-    Waiters waiters;
-    absl::btree_map<WatchId, Watcher> watchers;
+    FetchPlan fetch;
+    ErrorStreak errors;
+    WaitingGets gets;
+    Audience audience;
   };
   struct Refusal {
     absl::Status error;
@@ -182,42 +149,55 @@ class TaskTracker {
   // Calls to make once the tracker's own state is consistent again.
   using Calls = std::vector<absl::AnyInvocable<void()>>;
 
-  // What answers a get without a fetch: a snapshot, the refusal that is remembered, or nothing.
-  std::optional<absl::StatusOr<TaskSnapshotPtr>> KnownAnswer(absl::string_view task_id, absl::Duration max_staleness);
-  // Answers a get in the next turn of the loop, unless it is cancelled before.
-  void PostAnswer(GetId id, GetDone done, absl::StatusOr<TaskSnapshotPtr> answer);
   // The final snapshot of a task that has left the cache or ended before a restart, back in the cache; else null.
   TaskSnapshotPtr Recall(absl::string_view task_id);
-  Entry& EntryOf(absl::string_view task_id);
+  // The error with which DingTalk refused the task id a moment ago, or null.
   const absl::Status* RefusalOf(absl::string_view task_id);
-  void StartFetch(Entry& entry);
-  // How much the next fetch of `entry` matters.
-  static FetchOptions FetchOptionsOf(const Entry& entry);
-  void OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result);
-  void Observe(Entry& entry, TaskInfo info);
-  void AnswerWaiters(Entry& entry, Calls& calls);
-  void OnFetchError(Entry& entry, const absl::Status& error, Calls& calls);
-  void RetryOrFailWaiters(Entry& entry, const absl::Status& error, Calls& calls);
-  void EndWatches(Entry& entry, const absl::Status& error, Calls& calls);
-  // Tells the watchers, a slice at a time, so that a large audience holds up neither timers nor transfers.
-  void TellWatchers(Entry& entry);
+  // The answer to a get that needs no fetch, if there is one.
+  std::optional<absl::StatusOr<TaskSnapshotPtr>> KnownAnswer(absl::string_view task_id, absl::Duration max_staleness);
+
+  // The entry of a task; a new one if there is none.
+  Entry& EntryOf(absl::string_view task_id);
+  // Erases the entry if nobody needs it any more; returns whether it did.
+  bool ForgetIfUnneeded(Entry& entry);
+
+  // Decides when the watchers want the next poll.
   void PlanNextPoll(Entry& entry);
-  // Starts or times the next fetch, or forgets the entry if nobody needs it. The entry may be gone afterwards.
-  void Continue(Entry& entry);
-  Waiters::iterator RemoveWaiter(Entry& entry, Waiters::iterator waiter);
+  // Starts the next fetch if it is due, or else sets the timer for it. Does nothing while one is in flight.
+  void ScheduleFetch(Entry& entry);
+  void StartFetch(Entry& entry);
+  // How urgent the next fetch of the entry is.
+  static FetchOptions FetchOptionsOf(const Entry& entry);
+
+  void OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result);
+  void OnFetchError(Entry& entry, const absl::Status& error, Calls& calls);
+  // Makes the state that was fetched the entry's snapshot.
+  void Observe(Entry& entry, TaskInfo info);
+
+  // Calls a get's `done`, unless the get has been cancelled.
+  void AnswerGet(GetId id, absl::StatusOr<TaskSnapshotPtr> answer);
+  void AnswerGets(const std::vector<GetId>& ids, const absl::StatusOr<TaskSnapshotPtr>& answer, Calls& calls);
+  void OnGetDeadline(Entry& entry, GetId id);
+  void RetryOrFailGets(Entry& entry, const absl::Status& error, const ErrorDetails& details, Calls& calls);
+
+  // Tells the watchers by `tell` (Tell or TellMore), and posts what comes after it.
+  void TellWatchers(Entry& entry, bool (Audience::*tell)(const TaskSnapshotPtr&));
+  void EndWatches(Entry& entry, const absl::Status& error, Calls& calls);
 
   EventLoop* const loop_;
   TaskSource* const source_;
   SnapshotCache* const cache_;
   const Options options_;
   std::mt19937_64 random_;
+  // Of gets and watches.
   uint64_t last_id_ = 0;
+  // Of all entries.
   size_t watchers_ = 0;
   Stats stats_;
   absl::node_hash_map<std::string, Entry> entries_;
   absl::node_hash_map<std::string, Refusal> refusals_;
-  // Gets whose answers are posted.
-  absl::flat_hash_map<GetId, GetDone> answered_gets_;
+  // The gets that have been neither answered nor cancelled.
+  absl::flat_hash_map<GetId, GetDone> gets_;
   // For what is posted.
   const Lifetime lifetime_;
 };

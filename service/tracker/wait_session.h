@@ -11,6 +11,7 @@
 
 #include "service/runtime/event_loop.h"
 #include "service/task/task_info.h"
+#include "service/tracker/task_subscriber.h"
 #include "service/tracker/task_tracker.h"
 
 namespace taskwatch {
@@ -23,7 +24,7 @@ namespace taskwatch {
 // - with an error that ends the watch (the task does not exist, say), or the status given to End.
 //
 // Lives on the event loop's thread.
-class WaitSession final : private TaskTracker::Subscriber {
+class WaitSession final : private TaskSubscriber {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<TaskSnapshotPtr>)>;
 

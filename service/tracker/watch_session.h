@@ -10,6 +10,7 @@
 
 #include "service/runtime/event_loop.h"
 #include "service/task/task_info.h"
+#include "service/tracker/task_subscriber.h"
 #include "service/tracker/task_tracker.h"
 
 namespace taskwatch {
@@ -19,7 +20,7 @@ namespace taskwatch {
 // order.
 //
 // Lives on the event loop's thread. Must not be destroyed before it has ended its stream.
-class WatchSession final : private TaskTracker::Subscriber {
+class WatchSession final : private TaskSubscriber {
  public:
   struct Heartbeat {
     // Of the state told last; empty while none is known.

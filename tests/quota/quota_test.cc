@@ -28,6 +28,7 @@
 #include "service/task/task_error.h"
 #include "service/task/task_info.h"
 #include "service/tracker/snapshot_cache.h"
+#include "service/tracker/task_subscriber.h"
 #include "service/tracker/task_tracker.h"
 #include "tests/dingtalk_standin/api.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
@@ -49,7 +50,7 @@ const absl::Time kStart = absl::FromCivil(kMonth, absl::FixedTimeZone(8 * 60 * 6
 const absl::Time kEnd = kStart + 30 * kDay;
 
 // Somebody who watches one task to its end.
-class Watcher final : public TaskTracker::Subscriber {
+class Watcher final : public TaskSubscriber {
  public:
   Watcher(SimulatedLoop* loop, absl::Time end) : loop_(loop), end_(end) {}
 

@@ -17,6 +17,7 @@
 #include "service/task/task_error.h"
 #include "service/task/task_source.h"
 #include "service/tracker/snapshot_cache.h"
+#include "service/tracker/task_subscriber.h"
 #include "service/tracker/task_tracker.h"
 #include "tests/fakes/fake_finished_tasks.h"
 #include "tests/fakes/fake_task_source.h"
@@ -25,7 +26,7 @@
 namespace taskwatch {
 namespace {
 
-class Watcher final : public TaskTracker::Subscriber {
+class Watcher final : public TaskSubscriber {
  public:
   void OnUpdate(const TaskSnapshotPtr& snapshot) override { last = snapshot; }
   void OnError(const absl::Status& status) override { error = status; }

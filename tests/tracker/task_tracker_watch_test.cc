@@ -14,6 +14,7 @@
 #include "service/task/task_error.h"
 #include "service/task/task_info.h"
 #include "service/tracker/snapshot_cache.h"
+#include "service/tracker/task_subscriber.h"
 #include "service/tracker/task_tracker.h"
 #include "tests/fakes/fake_task_source.h"
 #include "tests/fakes/sample_tasks.h"
@@ -25,7 +26,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 // Keeps what it is told.
-class RecordingSubscriber final : public TaskTracker::Subscriber {
+class RecordingSubscriber final : public TaskSubscriber {
  public:
   void OnUpdate(const TaskSnapshotPtr& snapshot) override { updates.push_back(snapshot); }
   void OnError(const absl::Status& status) override { errors.push_back(status); }
@@ -446,7 +447,7 @@ TEST_F(TaskTrackerWatch, WatchesOnWhileTheStateIsOneThatItDoesNotKnow) {
 }
 
 TEST_F(TaskTrackerWatch, LetsASubscriberWatchAgainFromOnError) {
-  class Returning final : public TaskTracker::Subscriber {
+  class Returning final : public TaskSubscriber {
    public:
     explicit Returning(TaskTracker* tracker) : tracker_(tracker) {}
     void OnUpdate(const TaskSnapshotPtr&) override { ++updates; }

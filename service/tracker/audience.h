@@ -1,0 +1,80 @@
+// The watchers of one task, and which state each of them was told last.
+#ifndef TASKWATCH_SERVICE_TRACKER_AUDIENCE_H_
+#define TASKWATCH_SERVICE_TRACKER_AUDIENCE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/time/time.h"
+
+#include "service/task/task_info.h"
+#include "service/tracker/task_subscriber.h"
+
+namespace taskwatch {
+
+// Tells each watcher about each change once, and only the latest state if changes come faster than they can be told.
+//
+// A large audience is told in slices of 256, so that a million watchers hold up neither timers nor transfers. The owner
+// posts a call of TellMore to the loop for each further slice:
+//
+//   audience.NoteChange();
+//   if (audience.Tell(snapshot)) PostTellMore();  // which does: if (audience.TellMore(snapshot)) PostTellMore();
+//
+// Lives on the event loop's thread; never calls the loop itself.
+class Audience {
+ public:
+  using WatchId = uint64_t;
+
+  // Adds a watcher that knows the current state already, so it is told the next change first. `id` must be greater
+  // than those added before, and not 0. `poll_interval` is how often the watcher would like the task to be polled.
+  void Add(WatchId id, TaskSubscriber* subscriber, std::optional<absl::Duration> poll_interval);
+
+  // Removes a watcher, which is not called again; returns whether it was there.
+  bool Remove(WatchId id) { return watchers_.erase(id) > 0; }
+
+  // Removes all watchers and returns them.
+  std::vector<TaskSubscriber*> RemoveAll();
+
+  bool empty() const { return watchers_.empty(); }
+  size_t size() const { return watchers_.size(); }
+
+  // The shortest interval that a watcher wants, or nothing if none cares.
+  std::optional<absl::Duration> ShortestPollInterval() const;
+
+  // Records that the task has changed. Its watchers are told by the next call of Tell, or by TellMore.
+  void NoteChange() { ++version_; }
+
+  // Tells watchers about the latest change, if they have not been told yet, and removes them if `snapshot`, the latest
+  // state, is final. Returns true if some are left, so that TellMore is to be posted. Does nothing and returns false
+  // while a TellMore is outstanding.
+  bool Tell(const TaskSnapshotPtr& snapshot);
+
+  // Tells the next slice, for a call that Tell or TellMore asked for. Returns true if it is to be posted again.
+  bool TellMore(const TaskSnapshotPtr& snapshot);
+
+ private:
+  struct Watcher {
+    TaskSubscriber* subscriber;
+    std::optional<absl::Duration> poll_interval;
+    // The version that it was told last.
+    uint64_t told_version;
+  };
+
+  bool TellSlice(const TaskSnapshotPtr& snapshot);
+
+  absl::btree_map<WatchId, Watcher> watchers_;
+  // Counts changes.
+  uint64_t version_ = 0;
+  // A pass over all watchers, one slice after the other: the version at its beginning, the watcher that it reached
+  // last (0 between passes), and whether a TellMore is outstanding.
+  uint64_t pass_version_ = 0;
+  WatchId pass_reached_ = 0;
+  bool more_outstanding_ = false;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_TRACKER_AUDIENCE_H_

@@ -1,0 +1,44 @@
+// The errors of one task's fetches since one last succeeded.
+#ifndef TASKWATCH_SERVICE_TRACKER_ERROR_STREAK_H_
+#define TASKWATCH_SERVICE_TRACKER_ERROR_STREAK_H_
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "service/task/task_error.h"
+
+namespace taskwatch {
+
+// Says how far to back off, and whether transient errors have gone on for so long that the watches must end.
+// A value; reads no clock.
+class ErrorStreak {
+ public:
+  // A fetch has succeeded: the streak is over.
+  void Reset() { *this = ErrorStreak(); }
+
+  // A fetch has failed at `now` with `error`, whose details are `details`.
+  void Add(const absl::Status& error, const ErrorDetails& details, absl::Time now);
+
+  // How many fetches have failed in a row.
+  int length() const { return length_; }
+  // The latest error; OK if there is none.
+  const absl::Status& last_error() const { return last_error_; }
+  // The latest error's `retry_after`.
+  std::optional<absl::Duration> retry_after() const { return retry_after_; }
+
+  // For how long there have been transient errors and nothing else; zero if the latest error is none. A ban of five
+  // minutes between two timeouts starts it anew, since DingTalk may have been well meanwhile.
+  absl::Duration TransientFor(absl::Time now) const;
+
+ private:
+  int length_ = 0;
+  absl::Status last_error_;
+  std::optional<absl::Duration> retry_after_;
+  std::optional<absl::Time> transient_since_;
+};
+
+}  // namespace taskwatch
+
+#endif  // TASKWATCH_SERVICE_TRACKER_ERROR_STREAK_H_

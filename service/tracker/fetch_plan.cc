@@ -1,0 +1,30 @@
+#include "service/tracker/fetch_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace taskwatch {
+
+void FetchPlan::Begin() {
+  CancelTimer();
+  in_flight_ = true;
+  start_ = loop_->Now();
+  ++latest_;
+}
+
+absl::Time FetchPlan::NextTime(bool gets_wait, bool watched) const {
+  return std::min(gets_wait ? retry_time_ : absl::InfiniteFuture(), watched ? poll_time_ : absl::InfiniteFuture());
+}
+
+void FetchPlan::SetTimer(absl::Time time, EventLoop::Callback callback) {
+  CancelTimer();
+  timer_time_ = time;
+  timer_ = loop_->RunAfter(time - loop_->Now(), std::move(callback));
+}
+
+void FetchPlan::CancelTimer() {
+  loop_->CancelTimer(timer_);
+  timer_ = {};
+}
+
+}  // namespace taskwatch

@@ -1,0 +1,77 @@
+#include "service/tracker/error_streak.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "absl/time/time.h"
+
+#include "service/task/task_error.h"
+#include "tests/fakes/sample_tasks.h"
+#include "tests/matchers/status_matchers.h"
+
+namespace taskwatch {
+namespace {
+
+const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
+
+class ErrorStreakTest : public testing::Test {
+ protected:
+  void Add(const absl::Status& error, absl::Duration after) { streak_.Add(error, DetailsOf(error), kStart + after); }
+
+  const absl::Status timeout_ = Error(ErrorReason::kUpstreamTimeout, Persistence::kTransient);
+  const absl::Status ban_ = Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5));
+  ErrorStreak streak_;
+};
+
+TEST_F(ErrorStreakTest, IsEmptyAtFirst) {
+  EXPECT_EQ(streak_.length(), 0);
+  EXPECT_THAT(streak_.last_error(), IsOk());
+  EXPECT_EQ(streak_.retry_after(), std::nullopt);
+  EXPECT_EQ(streak_.TransientFor(kStart), absl::ZeroDuration());
+}
+
+TEST_F(ErrorStreakTest, CountsErrorsOfAllKindsAndKeepsTheLatest) {
+  Add(timeout_, absl::ZeroDuration());
+  Add(ban_, absl::Seconds(1));
+  EXPECT_EQ(streak_.length(), 2);
+  EXPECT_EQ(streak_.last_error(), ban_);
+  EXPECT_EQ(streak_.retry_after(), absl::Minutes(5));
+  Add(timeout_, absl::Seconds(2));
+  EXPECT_EQ(streak_.length(), 3);
+  EXPECT_EQ(streak_.last_error(), timeout_);
+  EXPECT_EQ(streak_.retry_after(), std::nullopt);
+}
+
+TEST_F(ErrorStreakTest, EndsWithASuccess) {
+  Add(timeout_, absl::ZeroDuration());
+  streak_.Reset();
+  EXPECT_EQ(streak_.length(), 0);
+  EXPECT_THAT(streak_.last_error(), IsOk());
+  Add(timeout_, absl::Minutes(3));
+  EXPECT_EQ(streak_.TransientFor(kStart + absl::Minutes(4)), absl::Minutes(1));
+}
+
+TEST_F(ErrorStreakTest, KnowsForHowLongErrorsHaveBeenTransient) {
+  Add(timeout_, absl::Seconds(10));
+  Add(timeout_, absl::Seconds(50));
+  EXPECT_EQ(streak_.TransientFor(kStart + absl::Seconds(70)), absl::Minutes(1));
+}
+
+TEST_F(ErrorStreakTest, CountsNoPauseAmongTransientErrors) {
+  Add(timeout_, absl::ZeroDuration());
+  Add(ban_, absl::Minutes(1));
+  EXPECT_EQ(streak_.TransientFor(kStart + absl::Minutes(6)), absl::ZeroDuration());
+  Add(timeout_, absl::Minutes(6));
+  EXPECT_EQ(streak_.TransientFor(kStart + absl::Minutes(7)), absl::Minutes(1)) << "what came before the ban counts";
+}
+
+TEST_F(ErrorStreakTest, GoesWithAClockThatIsSetBack) {
+  Add(timeout_, absl::Hours(1));
+  Add(timeout_, absl::ZeroDuration());
+  EXPECT_EQ(streak_.TransientFor(kStart + absl::Minutes(2)), absl::Minutes(2));
+}
+
+}  // namespace
+}  // namespace taskwatch
