@@ -1,18 +1,24 @@
 #include "service/store/schema.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
-#include "gtest/gtest.h"
+#include "absl/strings/string_view.h"
 
 #include "service/store/database.h"
+#include "tests/matchers/status_matchers.h"
 #include "tests/store/temporary_folder.h"
 
 namespace taskwatch {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 class SchemaTest : public testing::Test {
  protected:
@@ -24,7 +30,7 @@ class SchemaTest : public testing::Test {
 
   int64_t Number(Database& database, absl::string_view sql) {
     const absl::StatusOr<int64_t> number = database.QueryNumber(sql);
-    EXPECT_TRUE(number.ok()) << number.status();
+    EXPECT_THAT(number, IsOk());
     return number.value_or(-1);
   }
 
@@ -35,7 +41,7 @@ class SchemaTest : public testing::Test {
 
 TEST_F(SchemaTest, MakesTheCurrentSchemaFromNothing) {
   Database database = Open();
-  ASSERT_TRUE(Migrate(database, SchemaSteps()).ok());
+  ASSERT_THAT(Migrate(database, SchemaSteps()), IsOk());
   EXPECT_EQ(Number(database, "PRAGMA user_version"), static_cast<int64_t>(SchemaSteps().size()));
   EXPECT_EQ(Number(database, "SELECT count(*) FROM finished_task"), 0);
   EXPECT_EQ(Number(database, "SELECT count(*) FROM call_ledger"), 0);
@@ -44,39 +50,37 @@ TEST_F(SchemaTest, MakesTheCurrentSchemaFromNothing) {
 TEST_F(SchemaTest, BringsAnOlderFileToTheCurrentVersionAndKeepsWhatIsInIt) {
   {
     Database database = Open();
-    ASSERT_TRUE(Migrate(database, first_).ok());
-    ASSERT_TRUE(database.Execute("INSERT INTO task (id) VALUES ('abcd')").ok());
+    ASSERT_THAT(Migrate(database, first_), IsOk());
+    ASSERT_THAT(database.Execute("INSERT INTO task (id) VALUES ('abcd')"), IsOk());
   }
   Database database = Open();
-  ASSERT_TRUE(Migrate(database, second_).ok());
+  ASSERT_THAT(Migrate(database, second_), IsOk());
   EXPECT_EQ(Number(database, "SELECT count(*) FROM task WHERE id = 'abcd' AND age IS NULL"), 1);
   EXPECT_EQ(Number(database, "PRAGMA user_version"), 2);
 }
 
 TEST_F(SchemaTest, LeavesAFileAsItWasWhenAStepFails) {
   Database database = Open();
-  ASSERT_TRUE(Migrate(database, first_).ok());
+  ASSERT_THAT(Migrate(database, first_), IsOk());
   const std::vector<const char*> broken = {first_[0], "CREATE TABLE more (id TEXT); CREATE TABLE more (id TEXT)"};
-  EXPECT_FALSE(Migrate(database, broken).ok());
+  EXPECT_THAT(Migrate(database, broken), Not(IsOk()));
   EXPECT_EQ(Number(database, "PRAGMA user_version"), 1);
   EXPECT_EQ(Number(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'more'"), 0);
-  EXPECT_TRUE(Migrate(database, second_).ok());
+  EXPECT_THAT(Migrate(database, second_), IsOk());
 }
 
 TEST_F(SchemaTest, RefusesAFileOfANewerVersion) {
   Database database = Open();
-  ASSERT_TRUE(Migrate(database, second_).ok());
+  ASSERT_THAT(Migrate(database, second_), IsOk());
   const absl::Status refusal = Migrate(database, first_);
-  EXPECT_EQ(refusal.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(absl::StrContains(refusal.message(), "newer version of Taskwatch")) << refusal;
+  EXPECT_THAT(refusal, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("newer version of Taskwatch")));
 }
 
 TEST_F(SchemaTest, RefusesAnotherProgramsDatabase) {
   Database database = Open();
-  ASSERT_TRUE(database.Execute("CREATE TABLE bookmarks (url TEXT)").ok());
+  ASSERT_THAT(database.Execute("CREATE TABLE bookmarks (url TEXT)"), IsOk());
   const absl::Status refusal = Migrate(database, SchemaSteps());
-  EXPECT_EQ(refusal.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(absl::StrContains(refusal.message(), "another program's")) << refusal;
+  EXPECT_THAT(refusal, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another program's")));
   EXPECT_EQ(Number(database, "SELECT count(*) FROM sqlite_schema"), 1);
 }
 

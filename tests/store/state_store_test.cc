@@ -1,5 +1,7 @@
 #include "service/store/state_store.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,16 +23,18 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
-#include "gtest/gtest.h"
 
 #include "service/quota/call_ledger.h"
 #include "service/store/database.h"
 #include "service/task/task_info.h"
+#include "tests/matchers/status_matchers.h"
 #include "tests/patience/patience.h"
 #include "tests/store/temporary_folder.h"
 
 namespace taskwatch {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr absl::CivilMonth kMonth(2027, 1);
 
@@ -102,9 +106,9 @@ class StateStoreTest : public testing::Test {
 
   void Execute(const std::string& sql) {
     absl::StatusOr<Database> database = Database::Open(path_, Database::Mode::kReadWriteCreate);
-    ASSERT_TRUE(database.ok()) << database.status();
+    ASSERT_THAT(database, IsOk());
     const absl::Status result = database->Execute(sql);
-    ASSERT_TRUE(result.ok()) << result;
+    ASSERT_THAT(result, IsOk());
   }
 
   const TemporaryFolder folder_;
@@ -187,23 +191,23 @@ TEST_F(StateStoreTest, DoesNotGrowBeyondWhatItsTasksNeed) {
 TEST_F(StateStoreTest, CountsTheCallsOfEachMonth) {
   {
     const auto store = Open();
-    EXPECT_EQ(store->CallsIn(kMonth).value(), 0);
-    EXPECT_TRUE(Record(*store, kMonth, 10).ok());
-    EXPECT_TRUE(Record(*store, kMonth, 20).ok());
-    EXPECT_TRUE(Record(*store, kMonth + 1, 3).ok());
-    EXPECT_EQ(store->CallsIn(kMonth).value(), 20);
+    EXPECT_THAT(store->CallsIn(kMonth), IsOkAndHolds(0));
+    EXPECT_THAT(Record(*store, kMonth, 10), IsOk());
+    EXPECT_THAT(Record(*store, kMonth, 20), IsOk());
+    EXPECT_THAT(Record(*store, kMonth + 1, 3), IsOk());
+    EXPECT_THAT(store->CallsIn(kMonth), IsOkAndHolds(20));
   }
   const auto store = Open();
-  EXPECT_EQ(store->CallsIn(kMonth).value(), 20);
-  EXPECT_EQ(store->CallsIn(kMonth + 1).value(), 3);
-  EXPECT_EQ(store->CallsIn(kMonth + 2).value(), 0);
+  EXPECT_THAT(store->CallsIn(kMonth), IsOkAndHolds(20));
+  EXPECT_THAT(store->CallsIn(kMonth + 1), IsOkAndHolds(3));
+  EXPECT_THAT(store->CallsIn(kMonth + 2), IsOkAndHolds(0));
 }
 
 TEST_F(StateStoreTest, CanBeTakenBackToWhatWasReallyUsed) {
   const auto store = Open();
-  EXPECT_TRUE(Record(*store, kMonth, 20).ok());
-  EXPECT_TRUE(Record(*store, kMonth, 13).ok());
-  EXPECT_EQ(store->CallsIn(kMonth).value(), 13);
+  EXPECT_THAT(Record(*store, kMonth, 20), IsOk());
+  EXPECT_THAT(Record(*store, kMonth, 13), IsOk());
+  EXPECT_THAT(store->CallsIn(kMonth), IsOkAndHolds(13));
 }
 
 TEST_F(StateStoreTest, LosesNothingThatWasRecordedWhenTheProcessIsKilled) {
@@ -217,7 +221,7 @@ TEST_F(StateStoreTest, LosesNothingThatWasRecordedWhenTheProcessIsKilled) {
   int status = 0;
   waitpid(child, &status, 0);
   ASSERT_TRUE(WIFSIGNALED(status));
-  EXPECT_EQ(Open()->CallsIn(kMonth).value(), 42);
+  EXPECT_THAT(Open()->CallsIn(kMonth), IsOkAndHolds(42));
 }
 
 TEST_F(StateStoreTest, RefusesAFileThatAnotherProcessUses) {
@@ -237,19 +241,19 @@ TEST_F(StateStoreTest, RefusesAFileThatAnotherProcessUses) {
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
   ASSERT_EQ(byte, 'y');
   const absl::Status refusal = Refusal();
-  EXPECT_TRUE(absl::StrContains(refusal.message(), absl::StrCat("is in use by process ", child))) << refusal;
+  EXPECT_THAT(refusal,
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr(absl::StrCat("is in use by process ", child))));
 
   close(end[1]);
   waitpid(child, nullptr, 0);
-  EXPECT_TRUE(TryOpen().ok()) << "the lock has outlived its owner";
+  EXPECT_THAT(TryOpen(), IsOk()) << "the lock has outlived its owner";
   for (const int fd : {ready[0], ready[1], end[0]}) close(fd);
 }
 
 TEST_F(StateStoreTest, RefusesAFileThatIsNoDatabase) {
   WriteFile(std::string(8192, 'x'));
   const absl::Status refusal = Refusal();
-  EXPECT_EQ(refusal.code(), absl::StatusCode::kDataLoss) << refusal;
-  EXPECT_TRUE(absl::StrContains(refusal.message(), "is damaged or not a database")) << refusal;
+  EXPECT_THAT(refusal, StatusIs(absl::StatusCode::kDataLoss, HasSubstr("is damaged or not a database")));
 }
 
 TEST_F(StateStoreTest, RefusesADamagedFile) {
@@ -261,7 +265,7 @@ TEST_F(StateStoreTest, RefusesADamagedFile) {
   file.seekp(5 * 4096);
   file << std::string(3 * 4096, '\x5a');
   file.close();
-  EXPECT_EQ(Refusal().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(Refusal(), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST_F(StateStoreTest, RefusesATruncatedFile) {
@@ -270,7 +274,7 @@ TEST_F(StateStoreTest, RefusesATruncatedFile) {
     for (int i = 0; i < 2000; ++i) store->Put(Ended(absl::StrCat("task-", i)));
   }
   std::filesystem::resize_file(path_, std::filesystem::file_size(path_) / 2);
-  EXPECT_EQ(Refusal().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(Refusal(), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST_F(StateStoreTest, RefusesAReadOnlyFile) {
@@ -278,43 +282,41 @@ TEST_F(StateStoreTest, RefusesAReadOnlyFile) {
   std::filesystem::permissions(path_, std::filesystem::perms::owner_read);
   const WithoutRootsPowers powerless;
   const absl::Status refusal = Refusal();
-  EXPECT_EQ(refusal.code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_TRUE(absl::StrContains(refusal.message(), "cannot be opened for writing: the file is read-only")) << refusal;
+  EXPECT_THAT(refusal, StatusIs(absl::StatusCode::kPermissionDenied,
+                                HasSubstr("cannot be opened for writing: the file is read-only")));
 }
 
 TEST_F(StateStoreTest, RefusesAReadOnlyFolder) {
   std::filesystem::permissions(folder_.path(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
   {
     const WithoutRootsPowers powerless;
-    EXPECT_EQ(Refusal().code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_THAT(Refusal(), StatusIs(absl::StatusCode::kPermissionDenied));
   }
   std::filesystem::permissions(folder_.path(), std::filesystem::perms::owner_all);
 }
 
 TEST_F(StateStoreTest, RefusesAFolderThatDoesNotExist) {
   std::filesystem::remove(folder_.path());
-  EXPECT_EQ(Refusal().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(Refusal(), StatusIs(absl::StatusCode::kPermissionDenied));
   std::filesystem::create_directory(folder_.path());
 }
 
 TEST_F(StateStoreTest, RefusesAFileWithoutRoomForIt) {
   options_.max_pages = 2;
   const absl::Status refusal = Refusal();
-  EXPECT_EQ(refusal.code(), absl::StatusCode::kResourceExhausted) << refusal;
-  EXPECT_TRUE(absl::StrContains(refusal.message(), "make room")) << refusal;
+  EXPECT_THAT(refusal, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("make room")));
 }
 
 TEST_F(StateStoreTest, RefusesANewerSchema) {
   Open();
   Execute("PRAGMA user_version = 1000");
-  const absl::Status refusal = Refusal();
-  EXPECT_TRUE(absl::StrContains(refusal.message(), "newer version of Taskwatch")) << refusal;
+  EXPECT_THAT(Refusal(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("newer version of Taskwatch")));
 }
 
 TEST_F(StateStoreTest, RefusesAnotherProgramsDatabaseAndLeavesItAlone) {
   Execute("CREATE TABLE bookmarks (url TEXT)");
   const auto before = std::filesystem::last_write_time(path_);
-  EXPECT_TRUE(absl::StrContains(Refusal().message(), "another program's database"));
+  EXPECT_THAT(Refusal(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another program's database")));
   EXPECT_EQ(std::filesystem::last_write_time(path_), before);
 }
 
@@ -351,27 +353,27 @@ TEST_F(StateStoreTest, GoesOnWhenTheFileIsFullAndWritesAgainWhenThereIsRoom) {
 TEST_F(StateStoreTest, TellsThatACallIsNotCountedWhileTheFileIsLocked) {
   const auto store = Open();
   absl::StatusOr<Database> other = Database::Open(path_, Database::Mode::kReadWriteCreate);
-  ASSERT_TRUE(other.ok());
-  ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
-  EXPECT_EQ(Record(*store, kMonth, 10).code(), absl::StatusCode::kUnavailable);
+  ASSERT_THAT(other, IsOk());
+  ASSERT_THAT(other->Execute("BEGIN IMMEDIATE"), IsOk());
+  EXPECT_THAT(Record(*store, kMonth, 10), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_TRUE(store->stats().ledger_failing);
-  EXPECT_EQ(store->CallsIn(kMonth).value(), 0) << "readers wait for no writer";
+  EXPECT_THAT(store->CallsIn(kMonth), IsOkAndHolds(0)) << "readers wait for no writer";
 
-  ASSERT_TRUE(other->Execute("COMMIT").ok());
-  EXPECT_TRUE(Record(*store, kMonth, 20).ok());
+  ASSERT_THAT(other->Execute("COMMIT"), IsOk());
+  EXPECT_THAT(Record(*store, kMonth, 20), IsOk());
   EXPECT_FALSE(store->stats().ledger_failing);
-  EXPECT_EQ(store->CallsIn(kMonth).value(), 20);
+  EXPECT_THAT(store->CallsIn(kMonth), IsOkAndHolds(20));
 }
 
 TEST_F(StateStoreTest, WritesTasksThatFailedOnceTheyCanBe) {
   const auto store = Open();
   absl::StatusOr<Database> other = Database::Open(path_, Database::Mode::kReadWriteCreate);
-  ASSERT_TRUE(other.ok());
-  ASSERT_TRUE(other->Execute("BEGIN IMMEDIATE").ok());
+  ASSERT_THAT(other, IsOk());
+  ASSERT_THAT(other->Execute("BEGIN IMMEDIATE"), IsOk());
   store->Put(Ended("abcd"));
   store->Flush();
   EXPECT_TRUE(store->stats().tasks_failing);
-  ASSERT_TRUE(other->Execute("COMMIT").ok());
+  ASSERT_THAT(other->Execute("COMMIT"), IsOk());
   store->Flush();
   EXPECT_FALSE(store->stats().tasks_failing);
   EXPECT_NE(store->Find("abcd"), nullptr);

@@ -22,6 +22,7 @@
 #include "tests/fakes/fake_finished_tasks.h"
 #include "tests/fakes/fake_task_source.h"
 #include "tests/fakes/sample_tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
@@ -66,7 +67,7 @@ class TaskTrackerBudget : public testing::Test {
   }
   TaskTracker::WatchStart Watch() {
     absl::StatusOr<TaskTracker::WatchStart> start = tracker_->Watch("abcd", std::nullopt, &watcher_);
-    EXPECT_TRUE(start.ok()) << start.status();
+    EXPECT_THAT(start, IsOk());
     return *std::move(start);
   }
 
@@ -180,7 +181,7 @@ TEST_F(TaskTrackerBudget, TellsWhenAndWhyAPollWasPutOffAndKeepsTheWatch) {
   const TaskTracker::PollState state = tracker_->PollStateOf("abcd");
   EXPECT_EQ(state.next_poll_time, loop_.Now() + absl::Hours(5));
   EXPECT_EQ(state.last_error, put_off);
-  EXPECT_TRUE(watcher_.error.ok());
+  EXPECT_THAT(watcher_.error, IsOk());
 
   loop_.RunFor(absl::Hours(5));
   EXPECT_EQ(source_.fetches(), 3);
@@ -196,7 +197,7 @@ TEST_F(TaskTrackerBudget, TriesAgainForAsLongAsTheCallerCanWaitWhenDingTalkFinds
   }
   EXPECT_FALSE(answer->has_value());
   source_.Answer(Running(1));
-  EXPECT_TRUE((*answer)->ok());
+  EXPECT_THAT(**answer, IsOk());
 }
 
 TEST_F(TaskTrackerBudget, GivesUpInTheEndForACallerWhoWouldWaitForEver) {

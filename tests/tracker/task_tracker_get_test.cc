@@ -11,6 +11,7 @@
 #include "service/tracker/task_tracker.h"
 #include "tests/fakes/fake_task_source.h"
 #include "tests/fakes/sample_tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
@@ -50,7 +51,7 @@ TEST_F(TaskTrackerGet, AnswersWithWhatTheUpstreamSays) {
   loop_.RunFor(absl::Milliseconds(30));
   source_.Answer(Running(3));
   ASSERT_TRUE(answer->has_value());
-  ASSERT_TRUE((*answer)->ok());
+  ASSERT_THAT(**answer, IsOk());
   const TaskSnapshot& snapshot = ***(*answer);
   EXPECT_EQ(snapshot.info.task_id, "abcd");
   EXPECT_EQ(snapshot.info.succeeded_count, 3);
@@ -129,7 +130,7 @@ TEST_F(TaskTrackerGet, RetriesTransientErrorsWithPausesAndThenTellsThem) {
     loop_.RunFor(absl::Seconds(5));
   }
   ASSERT_TRUE(answer->has_value());
-  EXPECT_EQ(DetailsOf((*answer)->status()).reason, ErrorReason::kUpstreamSystemError);
+  EXPECT_THAT(**answer, HasReason(ErrorReason::kUpstreamSystemError));
   EXPECT_EQ(source_.fetches(), 3);
   EXPECT_EQ(tracker_->stats().entries, 0u);
 }
@@ -140,7 +141,7 @@ TEST_F(TaskTrackerGet, SucceedsWhenARetryDoes) {
   loop_.RunFor(absl::Seconds(3));
   source_.Answer(Running(1));
   ASSERT_TRUE(answer->has_value());
-  EXPECT_TRUE((*answer)->ok());
+  EXPECT_THAT(**answer, IsOk());
 }
 
 TEST_F(TaskTrackerGet, HonoursTheUpstreamsWishToWait) {
@@ -173,7 +174,7 @@ TEST_F(TaskTrackerGet, DoesNotRetryWhenTheDeadlineWouldPassFirst) {
   loop_.RunFor(absl::Seconds(4));
   source_.Answer(Error(ErrorReason::kUpstreamTimeout, Persistence::kTransient));
   ASSERT_TRUE(answer->has_value());
-  EXPECT_EQ(DetailsOf((*answer)->status()).reason, ErrorReason::kUpstreamTimeout);
+  EXPECT_THAT(**answer, HasReason(ErrorReason::kUpstreamTimeout));
 }
 
 TEST_F(TaskTrackerGet, EndsAtTheCallersDeadlineWhileTheFetchGoesOnForTheOthers) {
@@ -181,10 +182,10 @@ TEST_F(TaskTrackerGet, EndsAtTheCallersDeadlineWhileTheFetchGoesOnForTheOthers) 
   Answer* const patient = Ask(absl::Seconds(1), absl::Seconds(10));
   loop_.RunFor(absl::Seconds(1));
   ASSERT_TRUE(hurried->has_value());
-  EXPECT_EQ((*hurried)->status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(**hurried, StatusIs(absl::StatusCode::kDeadlineExceeded));
   source_.Answer(Running(1));
   ASSERT_TRUE(patient->has_value());
-  EXPECT_TRUE((*patient)->ok());
+  EXPECT_THAT(**patient, IsOk());
   EXPECT_EQ(loop_.TimerCount(), 0u);
 }
 
@@ -251,7 +252,7 @@ TEST_F(TaskTrackerGet, RemembersBrieflyThatATaskWasRefused) {
   loop_.RunFor(absl::Seconds(9));
   Answer* const answer = AskAndSettle();
   ASSERT_TRUE(answer->has_value());
-  EXPECT_EQ(DetailsOf((*answer)->status()).reason, ErrorReason::kTaskNotFound);
+  EXPECT_THAT(**answer, HasReason(ErrorReason::kTaskNotFound));
   EXPECT_EQ(source_.fetches(), 1);
   Ask(absl::ZeroDuration());
   EXPECT_EQ(source_.fetches(), 2) << "zero staleness asks again all the same";

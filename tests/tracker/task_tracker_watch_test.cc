@@ -18,6 +18,7 @@
 #include "service/tracker/task_tracker.h"
 #include "tests/fakes/fake_task_source.h"
 #include "tests/fakes/sample_tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
@@ -59,8 +60,8 @@ class TaskTrackerWatch : public testing::Test {
   RecordingSubscriber* Watch(std::optional<absl::Duration> poll_interval = std::nullopt) {
     RecordingSubscriber* const subscriber = NewSubscriber();
     const absl::StatusOr<TaskTracker::WatchStart> start = tracker_.Watch("abcd", poll_interval, subscriber);
-    EXPECT_TRUE(start.ok()) << start.status();
-    last_watch_ = start.ok() ? *start : TaskTracker::WatchStart{};
+    EXPECT_THAT(start, IsOk());
+    last_watch_ = start.value_or(TaskTracker::WatchStart());
     return subscriber;
   }
 
@@ -225,7 +226,7 @@ TEST_F(TaskTrackerWatch, MakesTheFetchesOfOneWatcherForAThousand) {
     std::vector<std::unique_ptr<RecordingSubscriber>> subscribers;
     for (int i = 0; i < watchers; ++i) {
       subscribers.push_back(std::make_unique<RecordingSubscriber>());
-      EXPECT_TRUE(tracker.Watch("abcd", std::nullopt, subscribers.back().get()).ok());
+      EXPECT_THAT(tracker.Watch("abcd", std::nullopt, subscribers.back().get()), IsOk());
     }
     for (int second = 0; second < 600; ++second) {
       while (source.in_flight() > 0) source.Answer(Running(second / 100));
@@ -317,10 +318,10 @@ TEST_F(TaskTrackerWatch, RefusesATaskIdThatTheUpstreamHasJustRefused) {
   Watch();
   source_.Answer(Error(ErrorReason::kTaskNotFound, Persistence::kPermanent));
   RecordingSubscriber* const again = NewSubscriber();
-  EXPECT_EQ(DetailsOf(tracker_.Watch("abcd", std::nullopt, again).status()).reason, ErrorReason::kTaskNotFound);
+  EXPECT_THAT(tracker_.Watch("abcd", std::nullopt, again), HasReason(ErrorReason::kTaskNotFound));
   EXPECT_EQ(source_.fetches(), 1);
   loop_.RunFor(absl::Seconds(11));
-  EXPECT_TRUE(tracker_.Watch("abcd", std::nullopt, again).ok()) << "remembered for longer than briefly";
+  EXPECT_THAT(tracker_.Watch("abcd", std::nullopt, again), IsOk()) << "remembered for longer than briefly";
 }
 
 TEST_F(TaskTrackerWatch, KeepsTransientErrorsToItselfUntilTheBudgetIsSpent) {
@@ -346,7 +347,7 @@ TEST_F(TaskTrackerWatch, StartsTheErrorBudgetAnewAfterEverySuccess) {
     source_.Answer(Error(ErrorReason::kUpstreamTimeout, Persistence::kTransient));
     TimeUntilFetch();
     source_.Answer(Running(3));
-    EXPECT_TRUE(tracker_.PollStateOf("abcd").last_error.ok());
+    EXPECT_THAT(tracker_.PollStateOf("abcd").last_error, IsOk());
     TimeUntilFetch();
   }
   EXPECT_THAT(watcher->errors, IsEmpty());
@@ -426,11 +427,11 @@ TEST_F(TaskTrackerWatch, RefusesMoreWatchersThanItMayHave) {
   for (int i = 0; i < 2000; ++i) Watch();
   const TaskTracker::WatchId last = last_watch_.id;
   const absl::Status refusal = tracker_.Watch("efgh", std::nullopt, NewSubscriber()).status();
-  EXPECT_EQ(DetailsOf(refusal).reason, ErrorReason::kTooManyWatchers);
+  EXPECT_THAT(refusal, HasReason(ErrorReason::kTooManyWatchers));
   EXPECT_TRUE(DetailsOf(refusal).retry_after.has_value());
   EXPECT_EQ(tracker_.stats().entries, 1u);
   tracker_.Unwatch("abcd", last);
-  EXPECT_TRUE(tracker_.Watch("efgh", std::nullopt, NewSubscriber()).ok());
+  EXPECT_THAT(tracker_.Watch("efgh", std::nullopt, NewSubscriber()), IsOk());
 }
 
 TEST_F(TaskTrackerWatch, WatchesOnWhileTheStateIsOneThatItDoesNotKnow) {
@@ -451,14 +452,14 @@ TEST_F(TaskTrackerWatch, LetsASubscriberWatchAgainFromOnError) {
    public:
     explicit Returning(TaskTracker* tracker) : tracker_(tracker) {}
     void OnUpdate(const TaskSnapshotPtr&) override { ++updates; }
-    void OnError(const absl::Status&) override { EXPECT_TRUE(tracker_->Watch("abcd", std::nullopt, this).ok()); }
+    void OnError(const absl::Status&) override { EXPECT_THAT(tracker_->Watch("abcd", std::nullopt, this), IsOk()); }
     int updates = 0;
 
    private:
     TaskTracker* const tracker_;
   };
   Returning subscriber(&tracker_);
-  ASSERT_TRUE(tracker_.Watch("abcd", std::nullopt, &subscriber).ok());
+  ASSERT_THAT(tracker_.Watch("abcd", std::nullopt, &subscriber), IsOk());
   source_.Answer(Error(ErrorReason::kUpstreamPermissionDenied, Persistence::kPermanent));
   source_.Answer(Succeeded());
   EXPECT_EQ(subscriber.updates, 1);

@@ -1,5 +1,6 @@
 #include "service/tracker/wait_session.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
 #include "service/runtime/simulated_loop.h"
@@ -18,9 +20,18 @@
 #include "service/tracker/task_tracker.h"
 #include "tests/fakes/fake_task_source.h"
 #include "tests/fakes/sample_tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
+
+using testing::Optional;
+
+// A snapshot of a task in this state.
+MATCHER_P(IsInState, state, absl::StrCat(negation ? "is not " : "is ", TaskStateName(state))) {
+  *result_listener << "which is " << TaskStateName(arg->info.state);
+  return arg->info.state == state;
+}
 
 class WaitSessionTest : public testing::Test {
  protected:
@@ -84,16 +95,14 @@ class WaitSessionTest : public testing::Test {
 TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskHasEnded) {
   Observe(Succeeded());
   StartAndSettle();
-  ASSERT_TRUE(answer_.has_value() && answer_->ok());
-  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+  EXPECT_THAT(answer_, Optional(IsOkAndHolds(IsInState(TaskState::kSucceeded))));
   ExpectNothingLeft();
 }
 
 TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskHasEndedEvenIfTheLastEtagMatches) {
   Observe(Succeeded());
   StartAndSettle(absl::Minutes(1), cache_.Find("abcd")->etag);
-  ASSERT_TRUE(answer_.has_value() && answer_->ok());
-  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+  EXPECT_THAT(answer_, Optional(IsOkAndHolds(IsInState(TaskState::kSucceeded))));
 }
 
 TEST_F(WaitSessionTest, AnswersWhenTheTaskEnds) {
@@ -101,8 +110,7 @@ TEST_F(WaitSessionTest, AnswersWhenTheTaskEnds) {
   Observe(Running(3));
   EXPECT_FALSE(answer_.has_value());
   Observe(Succeeded());
-  ASSERT_TRUE(answer_.has_value() && answer_->ok());
-  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+  EXPECT_THAT(answer_, Optional(IsOkAndHolds(IsInState(TaskState::kSucceeded))));
   ExpectNothingLeft();
 }
 
@@ -157,7 +165,7 @@ TEST_F(WaitSessionTest, TellsWhyNothingIsKnownWhenTheTimeIsUp) {
 TEST_F(WaitSessionTest, MissesItsDeadlineOnlyWhenTheUpstreamHasNotAnsweredAtAll) {
   Start(absl::Seconds(30));
   loop_.RunFor(absl::Seconds(30));
-  EXPECT_EQ(AnsweredError().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(answer_, Optional(StatusIs(absl::StatusCode::kDeadlineExceeded)));
   EXPECT_EQ(tracker_.stats().watchers, 0u);
 }
 
@@ -185,7 +193,7 @@ TEST_F(WaitSessionTest, AnswersAtOnceWhenTheTaskIdWasRefusedAMomentAgo) {
 TEST_F(WaitSessionTest, EndsWithTheStatusGivenWhenNothingHasCome) {
   Start();
   session_->End(absl::CancelledError("the caller has gone"));
-  EXPECT_EQ(AnsweredError().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(answer_, Optional(StatusIs(absl::StatusCode::kCancelled)));
   EXPECT_EQ(tracker_.stats().watchers, 0u);
   EXPECT_EQ(loop_.TimerCount(), 0u);
 }
@@ -195,7 +203,7 @@ TEST_F(WaitSessionTest, AnswersWithWhatHasJustComeWhenItIsEnded) {
   source_.Answer(Succeeded());
   EXPECT_FALSE(answer_.has_value()) << "the tracker is being called";
   session_->End(absl::CancelledError("the caller has gone"));
-  EXPECT_TRUE(answer_.has_value() && answer_->ok());
+  EXPECT_THAT(answer_, Optional(IsOkAndHolds(IsInState(TaskState::kSucceeded))));
   ExpectNothingLeft();
 }
 
@@ -203,8 +211,7 @@ TEST_F(WaitSessionTest, AnswersWithWhatWasKnownAtItsStartWhenItIsEndedAtOnce) {
   Observe(Succeeded());
   Start();
   session_->End(absl::CancelledError("the caller has gone"));
-  ASSERT_TRUE(answer_.has_value() && answer_->ok());
-  EXPECT_EQ((**answer_)->info.state, TaskState::kSucceeded);
+  EXPECT_THAT(answer_, Optional(IsOkAndHolds(IsInState(TaskState::kSucceeded))));
   ExpectNothingLeft();
 }
 
@@ -236,13 +243,13 @@ TEST_F(WaitSessionTest, AnswersOnceWhateverComesAfter) {
   Observe(Succeeded());
   session_->End(absl::CancelledError("the caller has gone"));
   loop_.RunFor(absl::Hours(1));
-  EXPECT_TRUE(answer_.has_value() && answer_->ok());
+  EXPECT_THAT(answer_, Optional(IsOkAndHolds(IsInState(TaskState::kSucceeded))));
 }
 
 TEST_F(WaitSessionTest, EndsBeforeItHasBegun) {
   NewSession();
   session_->End(absl::CancelledError("the caller has gone"));
-  EXPECT_EQ(AnsweredError().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(answer_, Optional(StatusIs(absl::StatusCode::kCancelled)));
 }
 
 TEST_F(WaitSessionTest, IsNotAnsweredWhenItIsDestroyedBeforeAnAnswerThatIsOnItsWay) {

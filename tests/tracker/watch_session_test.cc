@@ -20,12 +20,14 @@
 #include "service/tracker/task_tracker.h"
 #include "tests/fakes/fake_task_source.h"
 #include "tests/fakes/sample_tasks.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Optional;
 
 std::string Told(const TaskSnapshot& snapshot) {
   return absl::StrCat(TaskStateName(snapshot.info.state), " ", snapshot.info.succeeded_count.value_or(0));
@@ -60,7 +62,7 @@ class RecordingSink final : public WatchSession::Sink {
     ExpectFree();
     finished = true;
     end = status;
-    const absl::string_view reason = ErrorReasonName(DetailsOf(status).reason);
+    const absl::string_view reason = ErrorReasonName(ReasonOf(status));
     log.push_back(absl::StrCat("end: ", reason.empty() ? absl::StatusCodeToString(status.code()) : reason));
   }
   void Abort() override {
@@ -431,7 +433,7 @@ TEST_F(WatchSessionTest, AsksTheWatcherToComeAgainAtTheMaximumAge) {
   RunQuietly(absl::Minutes(1) + absl::Seconds(1), Running(3));
   ASSERT_TRUE(sink_.finished);
   EXPECT_EQ(sink_.log.back(), "end: STREAM_ROTATED");
-  EXPECT_EQ(sink_.end->code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(sink_.end, Optional(HasReason(ErrorReason::kStreamRotated)));
   EXPECT_TRUE(DetailsOf(*sink_.end).retry_after.has_value());
 }
 
@@ -603,7 +605,7 @@ TEST_F(WatchSessionTest, OutlastsTransientErrorsAndEndsWithTheOneThatSpendsTheBu
   }
   EXPECT_GE(loop_.Now() - begin, absl::Minutes(2));
   EXPECT_EQ(sink_.log.back(), "end: UPSTREAM_TIMEOUT");
-  EXPECT_EQ(sink_.heartbeats.back().last_poll_error.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(sink_.heartbeats.back().last_poll_error, HasReason(ErrorReason::kUpstreamTimeout));
 }
 
 }  // namespace
