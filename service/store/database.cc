@@ -5,7 +5,7 @@
 namespace taskwatch {
 namespace {
 
-// For whoever looks into the file with another program, or for SQLite's own short locks.
+// Another program may look into the file, and SQLite itself takes short locks.
 constexpr int kBusyMilliseconds = 2000;
 
 absl::StatusCode CodeOf(int result) {

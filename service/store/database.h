@@ -19,7 +19,7 @@ namespace taskwatch {
 // - DATA_LOSS: the file is damaged, or is no database;
 // - RESOURCE_EXHAUSTED: there is no room;
 // - PERMISSION_DENIED: it cannot be opened or written;
-// - UNAVAILABLE: somebody else has locked it;
+// - UNAVAILABLE: another connection has locked it;
 // - INTERNAL: anything else.
 //
 // One thread at a time.
@@ -37,7 +37,7 @@ class Database {
     void Bind(int parameter, int64_t number);
     void Bind(int parameter, std::optional<int64_t> number);
 
-    // Runs to the next row; false if there is none. Reset follows the last step, so that no transaction stays open.
+    // Runs to the next row; false if there is none. Call Reset after the last step, or a transaction stays open.
     absl::StatusOr<bool> Step();
     // Runs it to its end.
     absl::Status Run();
@@ -71,7 +71,7 @@ class Database {
   // Rows that the last statement changed.
   int64_t Changes() const { return sqlite3_changes(connection_.get()); }
 
-  // Whether the file could only be opened for reading, which SQLite does without a word.
+  // Whether the file could only be opened for reading. SQLite reports no error then.
   bool IsReadOnly() const { return sqlite3_db_readonly(connection_.get(), "main") == 1; }
 
  private:

@@ -9,9 +9,9 @@
 
 namespace taskwatch {
 
-// Holds the lock on a file until it is destroyed or the process ends, however it does. The file holds the owner's
-// process id, for people; it stays behind when the lock is gone, as removing it could pull it from under a third
-// process.
+// Holds the lock on a file until it is destroyed or the process ends, even by SIGKILL. The file contains the owner's
+// process id, for people. It is not removed with the lock: a third process could have opened it meanwhile, and would
+// then hold the lock on a file that the next process does not see.
 class FileLock {
  public:
   // UNAVAILABLE, naming the process, if another one holds it; PERMISSION_DENIED if the file cannot be made.

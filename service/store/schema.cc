@@ -9,12 +9,12 @@
 namespace taskwatch {
 namespace {
 
-// "TWch": by this, `file` and we know whose database it is.
+// "TWch": tells us, and the program `file`, that the database is Taskwatch's.
 constexpr int64_t kApplicationId = 0x54576368;
 
 constexpr std::array<const char*, 1> kSteps = {
-    // Months are 'YYYY-MM' of UTC+8. Times are nanoseconds since 1970, UTC. `sequence` is the order of arrival, by
-    // which tasks leave. States go by name, for people who look into the file.
+    // Months are 'YYYY-MM' of UTC+8. Times are nanoseconds since 1970, UTC. `sequence` is the order of arrival: the
+    // oldest tasks are deleted first. States are stored by name, so that people can read the file.
     R"sql(
       CREATE TABLE call_ledger (
         month TEXT PRIMARY KEY,

@@ -1,4 +1,4 @@
-// The form of the state file, and how a file in an older form comes to the current one.
+// The schema of the state file, and the migrations from older versions.
 #ifndef TASKWATCH_SERVICE_STORE_SCHEMA_H_
 #define TASKWATCH_SERVICE_STORE_SCHEMA_H_
 
@@ -9,12 +9,12 @@
 
 namespace taskwatch {
 
-// The SQL that leads from each version to the next; the first is for an empty file. Entries are only ever added. A
-// version is the number of them that a file has behind it, kept in SQLite's `user_version`.
+// The migrations: SQL that turns each version into the next one; the first creates version 1 from an empty file. They
+// are never changed once released, only added to. A file's version is in SQLite's `user_version`.
 absl::Span<const char* const> SchemaSteps();
 
-// Brings `database` to the version `steps.size()`, all or nothing. FAILED_PRECONDITION if the file has a newer version,
-// or is another program's database; else errors as of Database.
+// Migrates `database` to version `steps.size()` in one transaction. FAILED_PRECONDITION if the file has a newer
+// version, or is another program's database; otherwise errors as of Database.
 absl::Status Migrate(Database& database, absl::Span<const char* const> steps);
 
 }  // namespace taskwatch

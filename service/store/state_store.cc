@@ -33,7 +33,7 @@ std::optional<TaskState> FinalStateNamed(absl::string_view name) {
   return *state;
 }
 
-// `error`, which came while the file was being opened, as one line for who starts the service.
+// `error`, which came while the file was being opened, as one line for the person that starts the service.
 absl::Status OpeningError(const std::string& path, const absl::Status& error) {
   std::string what;
   switch (error.code()) {

@@ -1,4 +1,4 @@
-// What must outlive a restart, in one SQLite file: the call ledger and the tasks that have ended.
+// What outlives a restart, in one SQLite file: how many calls were made each month, and the tasks that have ended.
 #ifndef TASKWATCH_SERVICE_STORE_STATE_STORE_H_
 #define TASKWATCH_SERVICE_STORE_STATE_STORE_H_
 
@@ -26,21 +26,23 @@
 
 namespace taskwatch {
 
-// Reads on the loop's thread, over a connection of its own: an indexed look-up that waits for no writer (WAL). Writes
-// on a thread of the store's, so that a slow disk holds up nobody: ledger records and tasks each in one transaction for
-// all that have come meanwhile, on the disk when it is over (synchronous=FULL).
+// Reads on the loop's thread, over a connection of its own: an indexed look-up, which waits for no writer (WAL).
+// Writes on a thread of its own, so that a slow disk does not block the loop. All ledger records that have come
+// meanwhile are one transaction, all tasks another; a transaction is on the disk when it is over (synchronous=FULL).
 //
-// What goes wrong while it runs is told to the log, once when it begins and once when it is over: a ledger record that
-// fails says so to its `done`; tasks that cannot be written are kept in memory, up to a bound, and tried again; a task
-// that cannot be read counts as not kept. So the service goes on, and only knows less after a restart.
+// Failures while it runs do not stop the service, which only knows less after a restart:
+// - a ledger record that cannot be written calls its `done` with the error;
+// - tasks that cannot be written are kept in memory, up to 10,000, and tried again;
+// - a task that cannot be read counts as not kept.
+// Each kind of failure is logged when it begins and when it is over.
 //
-// The loop's thread calls, except where it says otherwise.
+// To be called on the loop's thread, except where it says otherwise.
 class StateStore final : public FinishedTasks, public CallLedger {
  public:
   struct Options {
     // Beside it lie SQLite's `-wal` and `-shm` and our own `-lock`.
     std::string path;
-    // Tasks kept; when there are more, those that came first leave.
+    // Tasks kept; when there are more, the oldest are deleted.
     size_t max_tasks = 100'000;
     // The size that the file may reach, in SQLite's pages of 4 KiB; 0 leaves it to the disk.
     int64_t max_pages = 0;
@@ -54,7 +56,7 @@ class StateStore final : public FinishedTasks, public CallLedger {
     int64_t tasks = 0;
     // Put, but not written yet.
     size_t tasks_pending = 0;
-    // Given up because too many were pending, or because the end came first.
+    // Dropped because too many were pending, or because they could not be written before the process ended.
     uint64_t tasks_lost = 0;
     uint64_t lookups = 0;
     uint64_t hits = 0;
@@ -64,11 +66,12 @@ class StateStore final : public FinishedTasks, public CallLedger {
     bool reading_failing = false;
   };
 
-  // Opens or creates the file, locks out other processes, checks it for damage, brings an older one to the current form
-  // and proves that it can be written. Else an error for people, which names --state_file and what to do.
+  // Opens or creates the file, locks out other processes, checks it for damage, migrates an older version and makes
+  // sure that it can be written. If one of these fails, an error in one line that names --state_file and says what to
+  // do.
   static absl::StatusOr<std::unique_ptr<StateStore>> Open(Options options);
 
-  // Writes what is pending. Any thread, once nobody calls any more.
+  // Writes what is pending. Any thread, but not during another call.
   ~StateStore() override;
 
   TaskSnapshotPtr Find(absl::string_view task_id) override;

@@ -1,4 +1,4 @@
-// The tasks that have ended: the seam between who sees their ends and what outlives a restart.
+// Where the tracker keeps tasks that have ended. The store implements it with a file, so that they outlive a restart.
 #ifndef TASKWATCH_SERVICE_TASK_FINISHED_TASKS_H_
 #define TASKWATCH_SERVICE_TASK_FINISHED_TASKS_H_
 
@@ -8,7 +8,7 @@
 
 namespace taskwatch {
 
-// Loop thread. A task that has ended never changes, so what is kept is never stale.
+// A task that has ended never changes again, so a snapshot that is kept is never stale. Loop thread.
 class FinishedTasks {
  public:
   virtual ~FinishedTasks() = default;
@@ -16,7 +16,8 @@ class FinishedTasks {
   // The final snapshot of a task, or null if none is kept. Fast enough for the loop's thread.
   virtual TaskSnapshotPtr Find(absl::string_view task_id) = 0;
 
-  // Keeps the final snapshot of a task; the first one stands. Never blocks; it may be lost in a crash that comes soon.
+  // Keeps the final snapshot of a task, unless one is kept already. Never blocks: the write follows, and is lost if the
+  // process crashes before.
   virtual void Put(TaskSnapshotPtr snapshot) = 0;
 };
 

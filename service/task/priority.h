@@ -6,9 +6,9 @@ namespace taskwatch {
 
 // By rising urgency.
 enum class Priority {
-  // For those who watch a task: they would learn of its change a little later too.
+  // For watchers, which have a state already and can hear of the next one a little later.
   kPoll,
-  // For a caller who waits for the answer.
+  // For a call that waits for the answer.
   kCaller,
   // For an access token, without which no other call can be made. Never the priority of a fetch.
   kToken,

@@ -1,4 +1,4 @@
-// The vocabulary: what is known of a document task. No proto, no JSON, no transport.
+// The state of a document task, as every room sees it. Knows neither proto nor JSON.
 #ifndef TASKWATCH_SERVICE_TASK_TASK_INFO_H_
 #define TASKWATCH_SERVICE_TASK_TASK_INFO_H_
 
@@ -12,7 +12,7 @@
 
 namespace taskwatch {
 
-// What has become of a task.
+// The state of a task.
 enum class TaskState {
   kWaiting,
   kRunning,
@@ -30,8 +30,8 @@ bool IsDone(TaskState state);
 // "RUNNING", for logs and messages.
 absl::string_view TaskStateName(TaskState state);
 
-// The content of one answer of DingTalk's about one task. Counts are passed on as they came: DingTalk's own example has
-// a partial failure in which nothing failed.
+// What one answer of DingTalk's says about one task. Counts are passed on as they came, without a check that they add
+// up: the example in DingTalk's documentation has a partial failure with no failed item.
 struct TaskInfo {
   std::string task_id;
   TaskState state = TaskState::kUnrecognized;
@@ -47,7 +47,7 @@ inline bool operator!=(const TaskInfo& a, const TaskInfo& b) { return !(a == b);
 // Identifies the content of `info`: equal content, equal etag, in every process and version. Letters and digits only.
 std::string EtagOf(const TaskInfo& info);
 
-// What was seen of a task, and when. Immutable once shared, so that any thread may read it.
+// A task's state with the times at which it was observed. Immutable once shared, so that any thread may read it.
 struct TaskSnapshot {
   TaskInfo info;
   std::string etag;
@@ -55,7 +55,7 @@ struct TaskSnapshot {
   absl::Time observe_time;
   // When this content was first seen.
   absl::Time change_time;
-  // When anything was first seen of the task.
+  // When any state of the task was first seen.
   absl::Time first_observe_time;
 };
 
@@ -64,7 +64,8 @@ using TaskSnapshotPtr = std::shared_ptr<const TaskSnapshot>;
 // The longest task id that is accepted, in characters.
 inline constexpr size_t kMaxTaskIdLength = 128;
 
-// Whether `task_id` is of the form [A-Za-z0-9_-]{1,128}: nothing in it can leave its place in a URL's path.
+// Whether `task_id` is of the form [A-Za-z0-9_-]{1,128}. Such an id can be put into a URL's path as it is: it holds no
+// '/', no '.' and no '%'.
 bool IsValidTaskId(absl::string_view task_id);
 
 }  // namespace taskwatch

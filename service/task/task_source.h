@@ -1,4 +1,4 @@
-// Where the state of tasks comes from: the seam between what is decided (tracker) and who is asked (upstream).
+// Where the tracker fetches the state of tasks from. `service/dingtalk` implements it with DingTalk's API.
 #ifndef TASKWATCH_SERVICE_TASK_TASK_SOURCE_H_
 #define TASKWATCH_SERVICE_TASK_TASK_SOURCE_H_
 
@@ -12,10 +12,10 @@
 
 namespace taskwatch {
 
-// How much a fetch matters to those who want it.
+// How urgent a fetch is.
 struct FetchOptions {
   Priority priority = Priority::kCaller;
-  // After this the answer is of no use to anybody.
+  // After this time the answer is of no use.
   absl::Time deadline = absl::InfiniteFuture();
 };
 
@@ -26,14 +26,14 @@ class TaskSource {
 
   virtual ~TaskSource() = default;
 
-  // Makes one attempt to fetch the state of `task_id`, which must be valid (IsValidTaskId). Calls `done` exactly once
-  // and never before Fetch returns, unless the source is destroyed first: then not at all. The attempt may have to wait
-  // for its turn, but once made it is bounded in time. Errors carry ErrorDetails. Does not retry, except once with a
-  // new access token when the old one was rejected.
+  // Makes one attempt to fetch the state of `task_id`, which must be valid (IsValidTaskId). Calls `done` exactly once,
+  // never before Fetch returns; not at all if the source is destroyed first. The attempt may have to wait for its turn;
+  // once made, it takes a bounded time. Errors carry ErrorDetails. Does not retry, except once with a new access token
+  // when the old one was rejected.
   virtual void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) = 0;
 
-  // Somebody else wants the fetch of `task_id` that is under way: if it still waits for its turn, the higher priority
-  // and the later deadline count from now on. Does nothing if it does not wait.
+  // Lets another request join the fetch of `task_id` that is in flight: if that still waits for its turn, it takes the
+  // higher of the two priorities and the later of the two deadlines. Otherwise does nothing.
   virtual void Join(absl::string_view task_id, const FetchOptions& options) = 0;
 };
 

@@ -10,8 +10,8 @@
 
 namespace taskwatch {
 
-// One fetch is in flight at a time; they are numbered from 1. The next one is due when a poll is (for watchers) or a
-// retry is (for gets), whichever comes first and is wanted by somebody.
+// One fetch is in flight at a time; they are numbered from 1. The next one is due at the poll time if there are
+// watchers, at the retry time if there are gets, and at the earlier of the two if there are both.
 //
 // Lives on the event loop's thread.
 class FetchPlan {

@@ -1,4 +1,4 @@
-// What has been seen of one task's progress, and when it may end.
+// The progress of one task as its answers have shown it, and an estimate of when it ends.
 #ifndef TASKWATCH_SERVICE_TRACKER_PROGRESS_HISTORY_H_
 #define TASKWATCH_SERVICE_TRACKER_PROGRESS_HISTORY_H_
 
@@ -10,40 +10,41 @@
 
 namespace taskwatch {
 
-// A guess at how long a task still takes.
+// An estimate of how long a task still takes: 40 s, give or take a quarter (0.25), after 60 s of observation.
 struct FinishEstimate {
   absl::Duration remaining;
-  // By what part of `remaining` it may well be wrong; 1 or more says that it is worth little.
+  // The relative error to be expected of `remaining`: 0.25 for a quarter of it; 1 or more says that it is a guess.
   double doubt = 0;
-  // How long the task has run, as far as it was seen: a guess does not reach much further ahead than it has looked
-  // back.
+  // For how long the task has been seen running. Polls are put no further ahead than about this.
   absl::Duration evidence;
 };
 
-// A summary of fixed size (some 150 bytes), fed with every answer about one task. A value; reads no clock.
+// A summary of fixed size (some 150 bytes) that takes in every answer about one task. A value; reads no clock.
 //
-// An estimate comes from three points of the task's way: where its items began to be done, a recent one and the last.
-// Between them the progress is taken to follow a power of the time: the power 1 is a steady task, more is one that gets
-// faster. Doubt comes from counting in whole items, from having seen little, and from standstills: what has stood still
-// while so many items should have been done may do so again, or do them all at once.
+// The estimate uses three points (seconds, items done): where the first items were done, a recent one and the last. The
+// items done are assumed to be proportional to a power of the time: the power 1 is a steady task (10 items after 10 s,
+// 20 after 20 s), 2 is one that gets faster (40 after 20 s).
+//
+// The doubt comes from counting in whole items, from having seen few of them, and from standstills: if nothing was done
+// for a time in which 20 items should have been, that may happen again, or the 20 may be done all at once.
 class ProgressHistory {
  public:
   ProgressHistory() = default;
-  // Takes up a task of which only this is known any more: its age counts, its earlier progress is forgotten.
+  // Begins with a task of which only the latest snapshot is kept: its age counts, its earlier progress is forgotten.
   explicit ProgressHistory(const TaskSnapshot& snapshot);
 
-  // Takes in an answer. Answers come in the order of time; a clock that was set back stands still.
+  // Takes in an answer. Answers come in the order of time; if the clock has been set back, no time has passed.
   void Observe(absl::Time time, const TaskInfo& info);
 
   bool empty() const { return !first_time_.has_value(); }
   // From the first answer to the last.
   absl::Duration age() const { return absl::Seconds(last_.age); }
   bool waiting() const { return waiting_; }
-  // Whether there are items whose counts can tell of progress before the end.
+  // Whether the task counts more than one item, so that its progress shows before its end.
   bool counted() const { return total_ > 1; }
-  // Since when, if so, all items are done although the task has not ended.
+  // For how long all items have been done although the task has not ended; nothing if they are not.
   std::optional<absl::Duration> complete_for() const;
-  // None if no progress has been seen yet, or all items are done.
+  // Nothing if no progress has been seen yet, or all items are done.
   std::optional<FinishEstimate> EstimateFinish() const;
 
  private:

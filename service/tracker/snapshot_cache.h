@@ -1,4 +1,4 @@
-// What is known of tasks, readable from every thread.
+// The latest snapshots of tasks, readable from every thread.
 #ifndef TASKWATCH_SERVICE_TRACKER_SNAPSHOT_CACHE_H_
 #define TASKWATCH_SERVICE_TRACKER_SNAPSHOT_CACHE_H_
 
@@ -19,8 +19,8 @@
 
 namespace taskwatch {
 
-// A bounded map from task id to the latest snapshot. When a shard is full, one that nobody has asked for since the last
-// round leaves first (second chance). Written by the tracker only; thread-safe.
+// A bounded map from task id to the latest snapshot. Evicts by second chance (the clock algorithm): a snapshot that was
+// looked up since the hand last passed it stays for another round. Only the tracker writes; thread-safe.
 class SnapshotCache {
  public:
   // Holds at most about `capacity` snapshots; at least one in each shard.

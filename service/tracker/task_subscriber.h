@@ -1,4 +1,4 @@
-// Who is told about a task that is being watched.
+// The callbacks of a watcher of a task.
 #ifndef TASKWATCH_SERVICE_TRACKER_TASK_SUBSCRIBER_H_
 #define TASKWATCH_SERVICE_TRACKER_TASK_SUBSCRIBER_H_
 

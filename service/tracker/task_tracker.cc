@@ -15,7 +15,7 @@ constexpr absl::Duration kRetryCap = absl::Seconds(2);
 // Refusals remembered at a time; each costs an upstream call, so only an unlimited quota can come near it.
 constexpr size_t kMaxRefusals = 10'000;
 
-// Whether an error is about the task id itself, and so the same for everybody who asks for it.
+// Whether an error is about the task id itself, and so the same for every caller.
 bool IsRefusal(ErrorReason reason) {
   return reason == ErrorReason::kUpstreamParamError || reason == ErrorReason::kTaskNotFound;
 }

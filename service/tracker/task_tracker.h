@@ -1,4 +1,5 @@
-// Knows what is known of each task, and sees that DingTalk is asked once for everybody who wants to know more.
+// Answers gets and tells watchers about tasks, and asks DingTalk once for all of them: a thousand watchers of a task
+// cost the calls of one.
 #ifndef TASKWATCH_SERVICE_TRACKER_TASK_TRACKER_H_
 #define TASKWATCH_SERVICE_TRACKER_TASK_TRACKER_H_
 
@@ -35,31 +36,35 @@
 
 namespace taskwatch {
 
-// One entry per task that somebody waits for or watches: the fetch in flight, the next poll, the waiting gets and the
-// watchers. An entry that nobody needs is gone; what it knew stays in the cache. A task that has ended is final: it is
-// neither fetched nor changed again.
+// Has an entry for each task with waiting gets, watchers or a fetch in flight:
+// - FetchPlan: the fetch in flight, and when the next one is due;
+// - ErrorStreak: the errors since a fetch last succeeded;
+// - WaitingGets: the gets, and which fetch answers which of them;
+// - Audience: the watchers, and what each of them was told.
+// An entry without gets, watchers and fetch is erased; its snapshot stays in the cache. A task that has ended is final:
+// it is neither fetched nor changed again.
 //
-// Retries are decided here and nowhere below: a get is tried a few times, a watched task by its poll schedule.
+// Retries are decided here and nowhere below: a get is tried up to `max_attempts` times, a watched task again and
+// again, as its poll schedule says.
 //
 // Lives on the event loop's thread, as do all callbacks. Task ids must be valid (IsValidTaskId).
 class TaskTracker {
  public:
   struct Options {
-    // Upstream attempts made for one get.
+    // Fetches made for one get.
     int max_attempts = 3;
     // The longest pause between two attempts of a get. Errors that ask for a longer one are answered at once.
     absl::Duration max_retry_delay = absl::Seconds(5);
     // How long a task id that DingTalk refused is refused without asking again.
     absl::Duration refusal_memory = absl::Seconds(10);
-    // How long transient errors are kept from a task's watchers before they end its watches.
+    // For how long all fetches of a task must have failed with transient errors before its watches end.
     absl::Duration error_budget = absl::Minutes(2);
     PollLimits poll_limits;
     // Watchers at a time, of all tasks.
     size_t max_watchers = 100'000;
     // For the jitter.
     uint64_t seed = 0;
-    // By how much the time between polls is to be stretched so that the month's calls last, at least 1; unset, it is
-    // not.
+    // Returns the factor, at least 1, by which polls are slowed down so that the month's calls last. Unset: 1.
     std::function<double()> slowdown;
     // Where the tasks that have ended are kept beyond the cache and a restart, or null. Must outlive the tracker.
     FinishedTasks* finished_tasks = nullptr;
@@ -69,9 +74,9 @@ class TaskTracker {
   struct Stats {
     uint64_t fetches_started = 0;
     uint64_t fetches_failed = 0;
-    // Answers that would have changed a task that has ended.
+    // Answers that differ from the final state that is known.
     uint64_t final_states_contradicted = 0;
-    // Ends that were not in the cache but among the finished tasks.
+    // Final states found in `finished_tasks` and not in the cache.
     uint64_t recalled = 0;
     size_t entries = 0;
     size_t watchers = 0;
@@ -111,8 +116,9 @@ class TaskTracker {
   // the get was still to be answered; if not, it does nothing.
   bool CancelGet(absl::string_view task_id, GetId id);
 
-  // Subscribes to a task and returns what is known of it, in one step. `poll_interval` is a wish. Fails if there are
-  // too many watchers or the task id was refused a moment ago.
+  // Subscribes to a task and returns its latest known state in one step, so that no change falls between the two.
+  // `poll_interval` is a hint, clamped to the limits; the shortest one among the watchers counts. Fails if there are
+  // too many watchers or DingTalk refused the task id a moment ago.
   absl::StatusOr<WatchStart> Watch(absl::string_view task_id, std::optional<absl::Duration> poll_interval,
                                    TaskSubscriber* subscriber);
 
@@ -128,8 +134,6 @@ class TaskTracker {
   Stats stats() const;
 
  private:
-  // What is known and wanted of one task. Stays as long as somebody watches or waits for the task, or a fetch is in
-  // flight.
   struct Entry {
     Entry(absl::string_view id, EventLoop* loop) : task_id(id), fetch(loop), gets(loop) {}
 
@@ -158,7 +162,7 @@ class TaskTracker {
 
   // The entry of a task; a new one if there is none.
   Entry& EntryOf(absl::string_view task_id);
-  // Erases the entry if nobody needs it any more; returns whether it did.
+  // Erases the entry if it has no gets, no watchers and no fetch in flight; returns whether it did.
   bool ForgetIfUnneeded(Entry& entry);
 
   // Decides when the watchers want the next poll.

@@ -7,8 +7,8 @@
 namespace taskwatch {
 namespace {
 
-// The share by which heartbeats and rotations come early at most, so that watchers who came together do not stay in
-// step.
+// Heartbeats and rotations come early by up to this share, at random, so that watchers that came at the same time do
+// not stay in step.
 constexpr double kJitterShare = 0.1;
 
 absl::Status RotatedError() {

@@ -1,4 +1,4 @@
-// What one watcher of a task is sent, and when: the contract of WatchTask without its transport.
+// One WatchTask call, without gRPC: which messages are sent, when, and how the stream ends.
 #ifndef TASKWATCH_SERVICE_TRACKER_WATCH_SESSION_H_
 #define TASKWATCH_SERVICE_TRACKER_WATCH_SESSION_H_
 
@@ -15,17 +15,18 @@
 
 namespace taskwatch {
 
-// Keeps one message in flight and one pending: to a slow reader only the latest state goes, never an older one, never
-// the same twice in a row, and the final one always, as the last. Ends the stream exactly once, whatever comes in which
-// order.
+// Keeps one message in flight and at most one pending, which a newer state replaces. So a slow reader gets only the
+// latest state: if 3, 4 and 5 items are done while the message with 2 is being written, the next message has 5. It
+// never gets an older state, nor the same one twice in a row; it always gets the final one, as the last message. The
+// stream ends exactly once.
 //
 // Lives on the event loop's thread. Must not be destroyed before it has ended its stream.
 class WatchSession final : private TaskSubscriber {
  public:
   struct Heartbeat {
-    // Of the state told last; empty while none is known.
+    // Of the latest state, which the watcher has; empty while no state is known.
     std::string etag;
-    // When it was last confirmed; unset while no state is known.
+    // When that state was last confirmed; unset while no state is known.
     std::optional<absl::Time> observe_time;
     absl::Time next_poll_time;
     // OK unless the last poll failed.
@@ -39,7 +40,7 @@ class WatchSession final : private TaskSubscriber {
     virtual ~Sink() = default;
     virtual void Write(const TaskSnapshot& snapshot) = 0;
     virtual void Write(const Heartbeat& heartbeat) = 0;
-    // The last message, and OK.
+    // Writes the last message and ends the stream with OK.
     virtual void WriteAndFinish(const TaskSnapshot& snapshot) = 0;
     virtual void Finish(const absl::Status& status) = 0;
     // Breaks the stream off because a write does not come to its end; OnWritten(false) is to follow.
@@ -51,11 +52,12 @@ class WatchSession final : private TaskSubscriber {
     // The state that the watcher knows already, or empty.
     std::string last_etag;
     std::optional<absl::Duration> poll_interval;
-    // The longest silence.
+    // A heartbeat follows when nothing was sent for this long.
     absl::Duration heartbeat_interval = absl::Seconds(20);
-    // After about this time the watcher is asked to come again, so that load spreads over the servers there are.
+    // After about this time the stream ends with STREAM_ROTATED and the client watches again, perhaps on another
+    // server.
     absl::Duration max_age = absl::Minutes(10);
-    // The longest that one write may take.
+    // A write that takes longer is broken off.
     absl::Duration stall_timeout = absl::Seconds(30);
   };
 
@@ -72,7 +74,7 @@ class WatchSession final : private TaskSubscriber {
   // The watcher has gone.
   void OnCancelled();
 
-  // Ends the stream with `status` after what is pending, or with the task's final state if that is pending.
+  // Sends what is pending and then ends the stream: with OK if that is the final state, otherwise with `status`.
   void End(const absl::Status& status);
 
  private:
@@ -95,7 +97,7 @@ class WatchSession final : private TaskSubscriber {
   const Options options_;
 
   TaskTracker::WatchId watch_id_ = 0;
-  // The etag that the watcher was told last, in flight included.
+  // The etag of the last message with a state, written or in flight.
   std::string told_etag_;
   TaskSnapshotPtr pending_;
   // Set when the stream is to end; it does as soon as nothing is in flight or pending.

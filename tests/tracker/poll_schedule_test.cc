@@ -76,6 +76,20 @@ TEST(PollSchedule, GrowsTheIntervalWithTheRootOfAnUnforeseeableTasksAge) {
   EXPECT_EQ(Delay(Aged(400)), absl::Seconds(24));
 }
 
+TEST(PollSchedule, DoesWhatTheExamplesInItsHeaderSay) {
+  EXPECT_EQ(Milliseconds(Delay(HistoryOf({{0, TaskState::kWaiting, 0, 0}, {64, TaskState::kWaiting, 0, 0}}))), 12'600);
+  EXPECT_EQ(Milliseconds(Delay(HistoryOf({{0, TaskState::kRunning, 0, 10}, {64, TaskState::kRunning, 0, 10}}))),
+            10'350);
+  EXPECT_EQ(Delay(Aged(0)), absl::Seconds(2));
+  EXPECT_EQ(Delay(HistoryOf({{0, TaskState::kRunning, 0, 10}})), absl::Seconds(3));
+  EXPECT_EQ(absl::Floor(Delay(Steady({10, 30, 60})) + absl::Milliseconds(500), absl::Seconds(1)), absl::Seconds(30));
+  EXPECT_EQ(Milliseconds(Delay(Steady({30, 60, 90}))), 10'000);
+  EXPECT_EQ(Delay(Aged(64), Under(4)), absl::Seconds(36));
+  const ProgressHistory complete = HistoryOf(
+      {{0, TaskState::kRunning, 0, 10}, {340, TaskState::kRunning, 10, 10}, {400, TaskState::kRunning, 10, 10}});
+  EXPECT_EQ(Delay(complete), absl::Seconds(12)) << "all items have been done for a minute";
+}
+
 TEST(PollSchedule, AsksForHoursAtAPartOfTheAge) {
   EXPECT_EQ(Delay(Aged(3600)), absl::Seconds(36));
   EXPECT_EQ(Delay(Aged(10 * 3600)), absl::Seconds(180));
