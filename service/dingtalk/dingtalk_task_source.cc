@@ -127,6 +127,7 @@ void DingTalkTaskSource::Send(const AttemptPtr& attempt, std::string token) {
   // A valid id needs no escaping.
   request.path = absl::StrCat("/v2.0/doc/task/info/", attempt->task_id);
   request.headers.emplace_back("x-acs-dingtalk-access-token", attempt->token);
+  request.response_headers = kErrorHeaders;
   request.timeout = options_.attempt_timeout;
   http_->Send(std::move(request), lifetime_.Guard([this, attempt](absl::StatusOr<HttpResponse> response) {
     OnAnswer(attempt, std::move(response));

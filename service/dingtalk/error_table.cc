@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -185,6 +187,15 @@ const Verdict& VerdictOn(int status, absl::string_view code) {
   return row == std::end(kRows) ? kMalformed : row->verdict;
 }
 
+absl::string_view RequestIdOf(const HttpResponse& response) { return response.Header(kErrorHeaders[0]); }
+
+// The answer's Retry-After, in its form of whole seconds; zero if there is none.
+absl::Duration RetryAfterOf(const HttpResponse& response) {
+  int64_t seconds = 0;
+  if (!absl::SimpleAtoi(response.Header(kErrorHeaders[1]), &seconds)) return absl::ZeroDuration();
+  return absl::Seconds(seconds);
+}
+
 std::optional<absl::Duration> RetryAfter(const Verdict& verdict, absl::Duration answered) {
   // Nothing brings a used-up month back early, and what is permanent does not pass.
   const bool month_is_used_up = verdict.reason == ErrorReason::kMonthlyQuotaExhausted;
@@ -213,12 +224,12 @@ absl::Status ErrorOf(const HttpResponse& response, absl::string_view secret) {
   ErrorDetails details;
   details.reason = verdict.reason;
   details.persistence = verdict.persistence;
-  details.retry_after = RetryAfter(verdict, response.retry_after);
+  details.retry_after = RetryAfter(verdict, RetryAfterOf(response));
   details.http_status = response.status;
   const std::string message = MessageOf(verdict, response.status, refusal);
   details.upstream_code = std::move(refusal.code);
   details.upstream_request_id = refusal.request_id.empty()
-                                    ? PrintableExcerpt(response.request_id, kMaxIdentifier, secret)
+                                    ? PrintableExcerpt(RequestIdOf(response), kMaxIdentifier, secret)
                                     : std::move(refusal.request_id);
   return MakeError(details, message);
 }
@@ -226,7 +237,7 @@ absl::Status ErrorOf(const HttpResponse& response, absl::string_view secret) {
 absl::Status WithOrigin(const absl::Status& error, const HttpResponse& response, absl::string_view secret) {
   ErrorDetails details = DetailsOf(error);
   details.http_status = response.status;
-  details.upstream_request_id = PrintableExcerpt(response.request_id, kMaxIdentifier, secret);
+  details.upstream_request_id = PrintableExcerpt(RequestIdOf(response), kMaxIdentifier, secret);
   return MakeError(details, error.message());
 }
 

@@ -1,5 +1,6 @@
 #include "service/http/curl_event_loop.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -25,9 +26,19 @@ absl::Duration MonotonicNow() {
 }
 
 CURLM* NewMulti() {
-  // Not thread-safe, and needed before any other use of libcurl; done once, by whoever comes first.
+  // Not thread-safe, and needed before any other use of libcurl; done once, for the first loop.
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   return initialised == CURLE_OK ? curl_multi_init() : nullptr;
+}
+
+// Ends the process if libcurl refuses the option: a loop without it would hang, or know no bounds.
+template <typename Value>
+void Set(CURLM* multi, CURLMoption option, Value value) {
+  const CURLMcode result = curl_multi_setopt(multi, option, value);
+  if (result == CURLM_OK) return;
+  spdlog::critical("http: libcurl {} refuses option {} of its multi interface: {}",
+                   curl_version_info(CURLVERSION_NOW)->version, static_cast<int>(option), curl_multi_strerror(result));
+  std::abort();
 }
 
 }  // namespace
@@ -42,13 +53,13 @@ CurlEventLoop::CurlEventLoop(const Options& options)
   wakeup.data.fd = wakeup_.get();
   // Only a process without descriptors or memory left fails here, and it cannot serve anyone.
   if (multi_ == nullptr || epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &wakeup) != 0) std::abort();
-  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &CurlEventLoop::OnSocket);
-  curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &CurlEventLoop::OnCurlTimeout);
-  curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, options.max_connections);
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, options.max_connections);
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, options.max_connections);
+  Set(multi_.get(), CURLMOPT_SOCKETFUNCTION, &CurlEventLoop::OnSocket);
+  Set(multi_.get(), CURLMOPT_SOCKETDATA, this);
+  Set(multi_.get(), CURLMOPT_TIMERFUNCTION, &CurlEventLoop::OnCurlTimeout);
+  Set(multi_.get(), CURLMOPT_TIMERDATA, this);
+  Set(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, options.max_connections);
+  Set(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, options.max_connections);
+  Set(multi_.get(), CURLMOPT_MAXCONNECTS, options.max_connections);
 }
 
 CurlEventLoop::~CurlEventLoop() {

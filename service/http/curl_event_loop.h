@@ -23,8 +23,8 @@ namespace taskwatch {
 // libcurl is driven by its socket interface (curl_multi_socket_action): a wake-up costs what the sockets with news
 // cost, not what all the transfers under way do, as curl_multi_perform would.
 //
-// Whoever calls Run is the loop's thread until Run returns. Give it a thread of its own: libcurl's resolver can block
-// for moments. Before Run and after it, the loop thread's methods belong to the thread that owns the loop.
+// The thread that calls Run is the loop's thread until Run returns. Give it a thread of its own: libcurl's resolver can
+// block for moments. Before Run and after it, the loop thread's methods belong to the thread that owns the loop.
 class CurlEventLoop final : public EventLoop {
  public:
   struct Options {

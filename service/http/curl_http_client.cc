@@ -1,13 +1,18 @@
 #include "service/http/curl_http_client.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/types/span.h"
 
 #include "service/task/task_error.h"
 
@@ -42,10 +47,12 @@ absl::Status TransferError(CURLcode result, absl::string_view detail, bool too_l
   }
 }
 
-// The value of the header `line` if it begins with `name`, its colon included.
+// `line` is "Name: value". Its value without white space around it if the name is `name`, which is in lower case.
 std::optional<absl::string_view> ValueOf(absl::string_view line, absl::string_view name) {
   if (!absl::StartsWithIgnoreCase(line, name)) return std::nullopt;
-  return absl::StripAsciiWhitespace(line.substr(name.size()));
+  line.remove_prefix(name.size());
+  if (!absl::ConsumePrefix(&line, ":")) return std::nullopt;
+  return absl::StripAsciiWhitespace(line);
 }
 
 }  // namespace
@@ -54,60 +61,62 @@ std::optional<absl::string_view> ValueOf(absl::string_view line, absl::string_vi
 class CurlHttpClient::Transfer {
  public:
   explicit Transfer(const Options& options) : options_(options), easy_(curl_easy_init()) {
-    CURL* const easy = easy_.get();
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-    curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "taskwatch");
+    Set(CURLOPT_NOSIGNAL, 1L);
+    Set(CURLOPT_PROTOCOLS_STR, options.protocols.c_str());
+    Set(CURLOPT_FOLLOWLOCATION, 0L);
+    Set(CURLOPT_PROXY, "");
+    Set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+    Set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    Set(CURLOPT_PATH_AS_IS, 1L);
+    Set(CURLOPT_HTTP09_ALLOWED, 0L);
+    Set(CURLOPT_SSL_VERIFYPEER, 1L);
+    Set(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!options.ca_file.empty()) Set(CURLOPT_CAINFO, options.ca_file.c_str());
+    Set(CURLOPT_TCP_KEEPALIVE, 1L);
+    Set(CURLOPT_USERAGENT, "taskwatch");
     // An answer is a few hundred bytes, read into a buffer that libcurl allocates for each; the default is 16 KiB.
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+    Set(CURLOPT_BUFFERSIZE, 1024L);
+    Set(CURLOPT_ERRORBUFFER, error_);
+    Set(CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
+    Set(CURLOPT_WRITEDATA, this);
+    Set(CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
+    Set(CURLOPT_HEADERDATA, this);
   }
 
-  void Prepare(HttpRequest request, Done done) {
+  // Describes `request` to libcurl. An error if libcurl refuses anything of it, or has refused anything before: it is
+  // not to be performed then.
+  absl::Status Prepare(HttpRequest request, Done done) {
     done_ = std::move(done);
+    wanted_headers_ = request.response_headers;
     body_ = std::move(request.body);
     response_ = HttpResponse();
     header_bytes_ = 0;
     too_large_ = false;
     error_[0] = '\0';
 
-    CURL* const easy = easy_.get();
-    curl_easy_setopt(easy, CURLOPT_URL, absl::StrCat(options_.base_url, request.path).c_str());
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(request.timeout)));
+    Set(CURLOPT_URL, absl::StrCat(options_.base_url, request.path).c_str());
+    Set(CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(request.timeout)));
     AddHeader("accept: application/json");
     for (const auto& [name, value] : request.headers) AddHeader(absl::StrCat(name, ": ", value).c_str());
     if (request.method == HttpRequest::Method::kPost) {
       AddHeader("content-type: application/json");
       // Without this libcurl asks for permission first (100-continue) when a body is long.
       AddHeader("expect:");
-      curl_easy_setopt(easy, CURLOPT_POST, 1L);
-      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body_.data());
-      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body_.size()));
+      Set(CURLOPT_POST, 1L);
+      Set(CURLOPT_POSTFIELDS, body_.data());
+      Set(CURLOPT_POSTFIELDSIZE, static_cast<long>(body_.size()));
     } else {
-      curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+      Set(CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+    Set(CURLOPT_HTTPHEADER, headers_.get());
+    return setup_;
   }
 
   CURL* easy() const { return easy_.get(); }
 
   // What came of it. The request's headers and body, which may hold secrets, are forgotten.
   absl::StatusOr<HttpResponse> TakeResult(CURLcode result) {
-    curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr);
+    Set(CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
     headers_.reset();
     body_.clear();
     if (result != CURLE_OK) {
@@ -129,12 +138,25 @@ class CurlHttpClient::Transfer {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
 
+  // Sets an option of the handle. Each is a guard, or what is asked for: none may be missing.
+  template <typename Value>
+  void Set(CURLoption option, Value value) {
+    const CURLcode result = curl_easy_setopt(easy_.get(), option, value);
+    if (result == CURLE_OK || !setup_.ok()) return;
+    const curl_easyoption* const known = curl_easy_option_by_id(option);
+    setup_ = absl::InternalError(absl::StrCat(
+        "cannot call DingTalk: libcurl ", curl_version_info(CURLVERSION_NOW)->version, " refuses option ",
+        known == nullptr ? "" : known->name, " (", static_cast<int>(option), "): ", curl_easy_strerror(result)));
+  }
+
   void AddHeader(const char* header) {
-    // A null result leaves the old list as it was.
-    if (curl_slist* list = curl_slist_append(headers_.get(), header)) {
-      headers_.release();
-      headers_.reset(list);
+    curl_slist* const list = curl_slist_append(headers_.get(), header);
+    if (list == nullptr) {
+      setup_ = absl::InternalError("cannot call DingTalk: no memory for a header");
+      return;
     }
+    headers_.release();
+    headers_.reset(list);
   }
 
   static size_t OnBody(const char* bytes, size_t, size_t count, void* self) {
@@ -156,12 +178,9 @@ class CurlHttpClient::Transfer {
       return 0;
     }
     const absl::string_view line(bytes, count);
-    if (const std::optional<absl::string_view> id = ValueOf(line, "x-acs-request-id:")) {
-      transfer->response_.request_id = std::string(*id);
-    } else if (const std::optional<absl::string_view> wait = ValueOf(line, "retry-after:")) {
-      int64_t seconds = 0;
-      if (absl::SimpleAtoi(*wait, &seconds) && seconds > 0) {
-        transfer->response_.retry_after = absl::Seconds(seconds);
+    for (const absl::string_view name : transfer->wanted_headers_) {
+      if (const std::optional<absl::string_view> value = ValueOf(line, name)) {
+        transfer->response_.headers.emplace_back(name, *value);
       }
     }
     return count;
@@ -169,8 +188,11 @@ class CurlHttpClient::Transfer {
 
   const Options& options_;
   const std::unique_ptr<CURL, EasyDeleter> easy_;
+  // OK, or the first thing that libcurl has refused.
+  absl::Status setup_;
   std::unique_ptr<curl_slist, ListDeleter> headers_;
   std::string body_;
+  absl::Span<const absl::string_view> wanted_headers_;
   HttpResponse response_;
   size_t header_bytes_ = 0;
   bool too_large_ = false;
@@ -190,9 +212,7 @@ void CurlHttpClient::Send(HttpRequest request, Done done) {
 }
 
 void CurlHttpClient::BeginWaiting() {
-  // A `done` may destroy this client.
-  const std::weak_ptr<bool> alive = alive_;
-  while (!alive.expired() && !waiting_.empty() && active_.size() < options_.max_active) {
+  while (!waiting_.empty() && active_.size() < options_.max_active) {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
     // A clock that was set back tells nothing of how long it has waited.
@@ -200,7 +220,8 @@ void CurlHttpClient::BeginWaiting() {
     if (next.request.timeout > absl::ZeroDuration()) {
       Begin(std::move(next.request), std::move(next.done));
     } else {
-      next.done(TransferError(CURLE_OPERATION_TIMEDOUT, "too many requests are under way", false));
+      PostError(std::move(next.done),
+                TransferError(CURLE_OPERATION_TIMEDOUT, "too many requests are under way", false));
     }
   }
 }
@@ -214,7 +235,10 @@ void CurlHttpClient::Begin(HttpRequest request, Done done) {
     idle_.pop_back();
   }
   Transfer* const transfer = owner.get();
-  transfer->Prepare(std::move(request), std::move(done));
+  if (const absl::Status setup = transfer->Prepare(std::move(request), std::move(done)); !setup.ok()) {
+    if (!std::exchange(setup_error_logged_, true)) spdlog::error("http: {}", std::string(setup.message()));
+    return PostError(transfer->TakeDone(), setup);
+  }
   active_[transfer] = std::move(owner);
   loop_->StartTransfer(transfer->easy(), [this, transfer](CURLcode result) { Finish(transfer, result); });
 }
@@ -225,12 +249,12 @@ void CurlHttpClient::Finish(Transfer* transfer, CURLcode result) {
   auto owner = active_.extract(transfer);
   idle_.push_back(std::move(owner.mapped()));
   // Posted, because `done` comes first and may destroy this client.
-  if (!waiting_.empty()) {
-    loop_->Post([this, alive = std::weak_ptr<bool>(alive_)] {
-      if (!alive.expired()) BeginWaiting();
-    });
-  }
+  if (!waiting_.empty()) loop_->Post(lifetime_.Guard([this] { BeginWaiting(); }));
   done(std::move(response));
+}
+
+void CurlHttpClient::PostError(Done done, const absl::Status& error) {
+  loop_->Post(lifetime_.Guard([done = std::move(done), error]() mutable { done(error); }));
 }
 
 }  // namespace taskwatch

@@ -10,15 +10,19 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 
 #include "service/http/curl_event_loop.h"
 #include "service/http/http_client.h"
+#include "service/runtime/lifetime.h"
 
 namespace taskwatch {
 
 // Keeps connections alive and verifies TLS. Surprises are shut out: no redirect is followed (it would carry the token
 // to another host), no proxy is taken from the environment, no .netrc is read, and no encoding is accepted whose size
-// is known only after decoding. A body or header beyond the limit breaks the transfer off.
+// is known only after decoding. A body or header beyond the limit breaks the transfer off. Should libcurl refuse any of
+// this, nothing is sent at all: every request fails with INTERNAL, and the log says once which option it was.
 //
 // Lives on the loop's thread. Destroying it breaks off its transfers.
 class CurlHttpClient final : public HttpClient {
@@ -32,6 +36,8 @@ class CurlHttpClient final : public HttpClient {
     size_t max_bytes = 64 * 1024;
     // Requests under way at a time; later ones wait their turn, which counts against their timeout.
     size_t max_active = 64;
+    // The schemes that may be spoken, as CURLOPT_PROTOCOLS_STR has it.
+    std::string protocols = "http,https";
   };
 
   CurlHttpClient(CurlEventLoop* loop, Options options);
@@ -51,6 +57,7 @@ class CurlHttpClient final : public HttpClient {
   // Begins requests that waited, or fails those that have waited for too long.
   void BeginWaiting();
   void Finish(Transfer* transfer, CURLcode result);
+  void PostError(Done done, const absl::Status& error);
 
   CurlEventLoop* const loop_;
   const Options options_;
@@ -58,7 +65,8 @@ class CurlHttpClient final : public HttpClient {
   std::deque<Waiting> waiting_;
   // Handles that have been used keep their allocations and TLS sessions.
   std::vector<std::unique_ptr<Transfer>> idle_;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  bool setup_error_logged_ = false;
+  const Lifetime lifetime_;
 };
 
 }  // namespace taskwatch

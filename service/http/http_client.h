@@ -8,7 +8,9 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 
 namespace taskwatch {
 
@@ -22,6 +24,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   // Sent with POST only, as `content-type: application/json`.
   std::string body;
+  // The response headers that are wanted, by their names in lower case: a constant, or whatever outlives the request.
+  absl::Span<const absl::string_view> response_headers;
   // From the start of the request to the last byte of the answer, connecting included.
   absl::Duration timeout = absl::Seconds(5);
 };
@@ -29,10 +33,17 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 0;
   std::string body;
-  // The header `x-acs-request-id`, or empty.
-  std::string request_id;
-  // The header `retry-after` in its form of whole seconds, or zero.
-  absl::Duration retry_after = absl::ZeroDuration();
+  // Of the wanted headers those that came, by their names in lower case.
+  std::vector<std::pair<std::string, std::string>> headers;
+
+  // The value of the wanted header `name`, which is in lower case; empty if it did not come. Of several the last
+  // counts.
+  absl::string_view Header(absl::string_view name) const {
+    for (auto header = headers.rbegin(); header != headers.rend(); ++header) {
+      if (header->first == name) return header->second;
+    }
+    return "";
+  }
 };
 
 // Sends requests to one base URL. Lives on the event loop's thread, as do its callbacks.
@@ -45,7 +56,8 @@ class HttpClient {
   // Calls `done` exactly once and never before Send returns, unless the client is destroyed first: then not at all.
   // Any HTTP status is an answer. What keeps an answer from coming is an error with ErrorDetails: kUpstreamTimeout,
   // kUpstreamUnavailable (cannot connect, connection broken, certificate not trusted) or kUpstreamMalformedResponse
-  // (not HTTP, or a body beyond the limit). Redirects are answers like any other.
+  // (not HTTP, or a body beyond the limit). Only a client that does not work at all, since its library refuses what it
+  // is told, gives INTERNAL without details. Redirects are answers like any other.
   virtual void Send(HttpRequest request, Done done) = 0;
 };
 

@@ -338,7 +338,7 @@ TEST_F(DingTalkTaskSourceTest, RepeatsTheTokenNowhereWhateverDingTalkAnswers) {
     for (const int status : {200, 302, 400, 403, 404, 429, 500, 503}) {
       tokens_.answers = {token};
       HttpResponse response = HttpAnswer(status, body);
-      response.request_id = token;
+      response.headers = {{"x-acs-request-id", token}};
       http_.Expect(kCall, response);
       // Fetch() looks at the error.
       EXPECT_FALSE(Fetch().ok());

@@ -78,7 +78,7 @@ HttpResponse HttpAnswer(int status, std::string body) {
   HttpResponse response;
   response.status = status;
   response.body = std::move(body);
-  response.request_id = "request-id";
+  response.headers = {{"x-acs-request-id", "request-id"}};
   return response;
 }
 

@@ -1,10 +1,15 @@
 #include "service/http/curl_http_client.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,6 +20,7 @@
 #include "service/http/curl_event_loop.h"
 #include "service/task/task_error.h"
 #include "tests/fakes/raw_server.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
@@ -39,6 +45,8 @@ HttpRequest Get(absl::Duration timeout = absl::Seconds(30)) {
   HttpRequest request;
   request.path = "/v2.0/doc/task/info/abcd";
   request.headers = {{"x-acs-dingtalk-access-token", "tok"}};
+  static constexpr absl::string_view kWanted[] = {"x-acs-request-id", "retry-after"};
+  request.response_headers = kWanted;
   request.timeout = timeout;
   return request;
 }
@@ -52,14 +60,16 @@ absl::StatusOr<HttpResponse> GetFrom(const std::string& base_url, absl::Duration
 TEST(CurlHttpClient, SendsWhatItIsToldAndReturnsWhatComesBack) {
   RawServer server([](Connection& connection, const std::string&) {
     connection.Send(
-        "HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nX-Acs-Request-Id: req-1\r\nRetry-After: 7\r\n\r\nbody");
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nX-Acs-Request-Id: req-1\r\nRetry-After: 7\r\n"
+        "X-Other: 1\r\nretry-after-all: 9\r\n\r\nbody");
   });
   const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
-  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->status, 403);
   EXPECT_EQ(response->body, "body");
-  EXPECT_EQ(response->request_id, "req-1");
-  EXPECT_EQ(response->retry_after, absl::Seconds(7));
+  EXPECT_EQ(response->Header("x-acs-request-id"), "req-1");
+  EXPECT_EQ(response->Header("retry-after"), "7");
+  EXPECT_EQ(response->Header("x-other"), "") << "it was not wanted";
   const std::string head = absl::AsciiStrToLower(server.last_head());
   EXPECT_TRUE(absl::StartsWith(head, "get /v2.0/doc/task/info/abcd http/1.1\r\n")) << head;
   EXPECT_TRUE(absl::StrContains(head, "\r\nx-acs-dingtalk-access-token: tok\r\n")) << head;
@@ -79,7 +89,7 @@ TEST(CurlHttpClient, PostsJson) {
   request.path = "/v1.0/oauth2/accessToken";
   request.body = std::string(5000, ' ');
   const absl::StatusOr<HttpResponse> response = Exchange(loop, client, std::move(request));
-  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_THAT(response, IsOk());
   const std::string head = absl::AsciiStrToLower(server.last_head());
   EXPECT_TRUE(absl::StartsWith(head, "post /v1.0/oauth2/accesstoken http/1.1\r\n")) << head;
   EXPECT_TRUE(absl::StrContains(head, "\r\ncontent-type: application/json\r\n")) << head;
@@ -96,7 +106,7 @@ TEST(CurlHttpClient, KeepsItsConnectionAndForgetsTheLastRequestsHeaders) {
     HttpRequest request = Get();
     if (answers == 2) request.headers.clear();
     client.Send(std::move(request), [&](absl::StatusOr<HttpResponse> response) {
-      EXPECT_TRUE(response.ok()) << response.status();
+      EXPECT_THAT(response, IsOk());
       if (++answers == 3) {
         loop.Stop();
       } else {
@@ -114,7 +124,7 @@ TEST(CurlHttpClient, KeepsItsConnectionAndForgetsTheLastRequestsHeaders) {
 TEST(CurlHttpClient, GivesUpOnAnUpstreamThatHangs) {
   RawServer server([](Connection& connection, const std::string&) { connection.WaitUntilGone(); });
   const absl::StatusOr<HttpResponse> response = GetFrom(server.url(), absl::Milliseconds(50));
-  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamTimeout) << response.status();
+  EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamTimeout));
   EXPECT_TRUE(DetailsOf(response.status()).retry_after.has_value());
 }
 
@@ -125,7 +135,7 @@ TEST(CurlHttpClient, GivesUpOnAnUpstreamThatDrips) {
     }
   });
   const absl::StatusOr<HttpResponse> response = GetFrom(server.url(), absl::Milliseconds(50));
-  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamTimeout) << response.status();
+  EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamTimeout));
 }
 
 TEST(CurlHttpClient, StopsReadingABodyThatIsTooLarge) {
@@ -142,8 +152,7 @@ TEST(CurlHttpClient, StopsReadingABodyThatIsTooLarge) {
       connection.Close();
     });
     const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
-    EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamMalformedResponse)
-        << framing << response.status();
+    EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamMalformedResponse)) << framing;
   }
 }
 
@@ -155,7 +164,7 @@ TEST(CurlHttpClient, StopsReadingHeadersThatNeverEnd) {
     connection.Close();
   });
   const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
-  EXPECT_FALSE(response.ok());
+  EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamMalformedResponse));
 }
 
 TEST(CurlHttpClient, DoesNotFollowARedirect) {
@@ -164,7 +173,7 @@ TEST(CurlHttpClient, DoesNotFollowARedirect) {
     connection.Send(absl::StrCat("HTTP/1.1 302 Found\r\nlocation: ", elsewhere.url(), "\r\ncontent-length: 0\r\n\r\n"));
   });
   const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
-  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->status, 302);
   EXPECT_EQ(elsewhere.connections(), 0);
 }
@@ -181,7 +190,7 @@ TEST(CurlHttpClient, TellsAResetABrokenBodyAndASilentCloseAsUnavailable) {
   for (const RawServer::Behaviour& behaviour : behaviours) {
     RawServer server(behaviour);
     const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
-    EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamUnavailable) << response.status();
+    EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamUnavailable));
   }
 }
 
@@ -191,7 +200,7 @@ TEST(CurlHttpClient, TellsAClosedPortAsUnavailable) {
     url = RawServer([](Connection&, const std::string&) {}).url();
   }
   const absl::StatusOr<HttpResponse> response = GetFrom(url);
-  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamUnavailable) << response.status();
+  EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamUnavailable));
 }
 
 TEST(CurlHttpClient, TellsAnAnswerThatIsNotHttpAsMalformed) {
@@ -200,7 +209,7 @@ TEST(CurlHttpClient, TellsAnAnswerThatIsNotHttpAsMalformed) {
     connection.Close();
   });
   const absl::StatusOr<HttpResponse> response = GetFrom(server.url());
-  EXPECT_EQ(DetailsOf(response.status()).reason, ErrorReason::kUpstreamMalformedResponse) << response.status();
+  EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamMalformedResponse));
 }
 
 TEST(CurlHttpClient, IgnoresAProxyFromTheEnvironment) {
@@ -208,7 +217,7 @@ TEST(CurlHttpClient, IgnoresAProxyFromTheEnvironment) {
   RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
   setenv("http_proxy", proxy.url().c_str(), 1);
   setenv("all_proxy", proxy.url().c_str(), 1);
-  EXPECT_TRUE(GetFrom(server.url()).ok());
+  EXPECT_THAT(GetFrom(server.url()), IsOk());
   unsetenv("http_proxy");
   unsetenv("all_proxy");
   EXPECT_EQ(proxy.connections(), 0);
@@ -225,7 +234,7 @@ TEST(CurlHttpClient, LetsRequestsBeyondItsLimitWaitTheirTurn) {
   int answers = 0;
   for (int i = 0; i < 200; ++i) {
     client.Send(Get(), [&](absl::StatusOr<HttpResponse> response) {
-      EXPECT_TRUE(response.ok()) << response.status();
+      EXPECT_THAT(response, IsOk());
       if (++answers == 200) loop.Stop();
     });
   }
@@ -251,6 +260,33 @@ TEST(CurlHttpClient, CountsTheWaitAgainstTheTimeout) {
   loop.Run();
   EXPECT_EQ(reasons, std::vector<ErrorReason>(2, ErrorReason::kUpstreamTimeout));
   EXPECT_EQ(server.requests(), 1);
+}
+
+TEST(CurlHttpClient, SendsNothingIfLibcurlRefusesAnOption) {
+  RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
+  std::ostringstream log;
+  const auto old_logger = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  CurlEventLoop loop;
+  CurlHttpClient::Options options;
+  options.base_url = server.url();
+  options.protocols = "http,carrier-pigeon";
+  CurlHttpClient client(&loop, options);
+  int answers = 0;
+  for (int i = 0; i < 2; ++i) {
+    client.Send(Get(), [&](const absl::StatusOr<HttpResponse>& response) {
+      EXPECT_THAT(response, StatusIs(absl::StatusCode::kInternal, testing::HasSubstr("PROTOCOLS_STR")));
+      if (++answers == 2) loop.Stop();
+    });
+  }
+  EXPECT_EQ(answers, 0) << "called back before Send returned";
+  loop.Run();
+  spdlog::set_default_logger(old_logger);
+  EXPECT_EQ(server.connections(), 0);
+  const std::string logged = log.str();
+  EXPECT_THAT(logged, testing::HasSubstr("PROTOCOLS_STR"));
+  EXPECT_EQ(std::count(logged.begin(), logged.end(), '\n'), 1) << logged;
 }
 
 TEST(CurlHttpClient, BreaksOffItsTransfersWhenDestroyed) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
@@ -179,10 +178,9 @@ void SimulatedHttpClient::Arrive(uint64_t id) {
     response->body =
         absl::StrReplaceAll(response->body, {{"\"message\":\"", absl::StrCat("\"message\":\"not with ", call.secret)}});
   }
-  response->request_id = std::string(standin::HeaderValue(reply.answer.headers, "x-acs-request-id"));
-  int seconds = 0;
-  if (absl::SimpleAtoi(standin::HeaderValue(reply.answer.headers, "retry-after"), &seconds)) {
-    response->retry_after = absl::Seconds(seconds);
+  for (const absl::string_view name : call.request.response_headers) {
+    const absl::string_view value = standin::HeaderValue(reply.answer.headers, name);
+    if (!value.empty()) response->headers.emplace_back(name, value);
   }
   EndIn(way, id, std::move(response), std::move(reply.truth));
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 
+#include "service/dingtalk/error_table.h"
 #include "service/dingtalk/tokens/token_answer.h"
 #include "service/secrets/secret_text.h"
 #include "service/task/priority.h"
@@ -80,6 +81,7 @@ absl::StatusOr<Secret> OauthTokenCall::ReadSecret() {
 HttpRequest OauthTokenCall::RequestWith(const std::string& secret) const {
   HttpRequest request;
   request.method = HttpRequest::Method::kPost;
+  request.response_headers = kErrorHeaders;
   request.timeout = options_.timeout;
   // All values are ASCII, so writing them cannot fail.
   if (options_.corp_id.empty()) {
