@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "service/dingtalk/tokens/access_token.h"
@@ -26,9 +27,12 @@
 #include "service/task/task_source.h"
 #include "tests/fakes/fake_call_gate.h"
 #include "tests/fakes/scripted_http_client.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
+
+using testing::Not;
 
 constexpr char kCall[] = "GET /v2.0/doc/task/info/abcd";
 constexpr char kRunning[] = R"({"taskId":"abcd","status":0,"totalCount":2,"succCount":1,"failCount":0})";
@@ -120,7 +124,7 @@ TEST_F(DingTalkTaskSourceTest, FetchesWithTheToken) {
   tokens_.answers = {"canary-1"};
   http_.Expect(kCall, HttpAnswer(200, kRunning));
   const absl::StatusOr<TaskInfo> info = Fetch();
-  ASSERT_TRUE(info.ok()) << info.status();
+  ASSERT_THAT(info, IsOk());
   EXPECT_EQ(info->task_id, "abcd");
   EXPECT_EQ(info->state, TaskState::kRunning);
   EXPECT_EQ(info->total_count, 2);
@@ -138,7 +142,7 @@ TEST_F(DingTalkTaskSourceTest, BoundsTheCallInTime) {
   const auto answer = Begin();
   loop_.RunFor(absl::Seconds(2));
   ASSERT_TRUE(answer->has_value());
-  EXPECT_EQ(DetailsOf((*answer)->status()).reason, ErrorReason::kUpstreamTimeout);
+  EXPECT_THAT(**answer, HasReason(ErrorReason::kUpstreamTimeout));
 }
 
 TEST_F(DingTalkTaskSourceTest, CallsNobodyForAnIdThatCouldLeaveThePath) {
@@ -146,8 +150,7 @@ TEST_F(DingTalkTaskSourceTest, CallsNobodyForAnIdThatCouldLeaveThePath) {
                              "a%2fb", "a b", "a\r\nb",       "ä",   std::string(129, 'a')};
   for (const std::string& task_id : ids) {
     const absl::StatusOr<TaskInfo> info = Fetch(task_id);
-    EXPECT_EQ(info.status().code(), absl::StatusCode::kInvalidArgument) << task_id;
-    EXPECT_EQ(DetailsOf(info.status()).reason, ErrorReason::kInvalidTaskId) << task_id;
+    EXPECT_THAT(info, HasReason(ErrorReason::kInvalidTaskId)) << task_id;
     EXPECT_EQ(DetailsOf(info.status()).field, "task_id") << task_id;
   }
   EXPECT_TRUE(http_.requests().empty());
@@ -157,7 +160,7 @@ TEST_F(DingTalkTaskSourceTest, RetriesOnceWithANewToken) {
   tokens_.answers = {"canary-1", "canary-2"};
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
   http_.Expect(kCall, HttpAnswer(200, kRunning));
-  EXPECT_TRUE(Fetch().ok());
+  EXPECT_THAT(Fetch(), IsOk());
   EXPECT_EQ(tokens_.invalidated, std::vector<std::string>{"canary-1"});
   EXPECT_EQ(http_.requests()[1].headers[0].second, "canary-2");
 }
@@ -166,7 +169,7 @@ TEST_F(DingTalkTaskSourceTest, RetriesAfterAGeneric401Too) {
   tokens_.answers = {"canary-1", "canary-2"};
   http_.Expect(kCall, HttpAnswer(401, ""));
   http_.Expect(kCall, HttpAnswer(200, kRunning));
-  EXPECT_TRUE(Fetch().ok());
+  EXPECT_THAT(Fetch(), IsOk());
 }
 
 TEST_F(DingTalkTaskSourceTest, GivesUpWhenTheNewTokenIsRejectedToo) {
@@ -174,7 +177,7 @@ TEST_F(DingTalkTaskSourceTest, GivesUpWhenTheNewTokenIsRejectedToo) {
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
   const absl::StatusOr<TaskInfo> info = Fetch();
-  EXPECT_EQ(info.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(info, StatusIs(absl::StatusCode::kFailedPrecondition));
   const ErrorDetails details = DetailsOf(info.status());
   EXPECT_EQ(details.reason, ErrorReason::kUpstreamUnauthenticated);
   EXPECT_EQ(details.persistence, Persistence::kPermanent);
@@ -226,7 +229,7 @@ TEST_F(DingTalkTaskSourceTest, DoesNotRetryAnythingElse) {
 TEST_F(DingTalkTaskSourceTest, CallsNobodyWithoutAToken) {
   tokens_.answers = {TokenError(ErrorReason::kUpstreamUnauthenticated)};
   const absl::StatusOr<TaskInfo> info = Fetch();
-  EXPECT_EQ(DetailsOf(info.status()).reason, ErrorReason::kUpstreamUnauthenticated);
+  EXPECT_THAT(info, HasReason(ErrorReason::kUpstreamUnauthenticated));
   EXPECT_EQ(info.status().message(), "no token");
 }
 
@@ -341,17 +344,17 @@ TEST_F(DingTalkTaskSourceTest, RepeatsTheTokenNowhereWhateverDingTalkAnswers) {
       response.headers = {{"x-acs-request-id", token}};
       http_.Expect(kCall, response);
       // Fetch() looks at the error.
-      EXPECT_FALSE(Fetch().ok());
+      EXPECT_THAT(Fetch(), Not(IsOk()));
     }
     tokens_.answers = {token, token};
     http_.Expect(kCall, HttpAnswer(401, body));
     http_.Expect(kCall, HttpAnswer(401, body));
     if (!absl::StartsWith(body, "<")) {
-      EXPECT_FALSE(Fetch().ok());
+      EXPECT_THAT(Fetch(), Not(IsOk()));
     } else {
       // A page is a ban, which is not retried; the second answer is for another fetch.
-      EXPECT_FALSE(Fetch().ok());
-      EXPECT_FALSE(Fetch().ok());
+      EXPECT_THAT(Fetch(), Not(IsOk()));
+      EXPECT_THAT(Fetch(), Not(IsOk()));
     }
   }
 }
@@ -362,7 +365,7 @@ TEST_F(DingTalkTaskSourceTest, AcquiresAPermitForTheCallAndForItsRepetition) {
   http_.Expect(kCall, HttpAnswer(200, kRunning));
   fetch_options_.priority = Priority::kPoll;
   fetch_options_.deadline = loop_.Now() + absl::Seconds(7);
-  EXPECT_TRUE(Fetch().ok());
+  EXPECT_THAT(Fetch(), IsOk());
   ASSERT_EQ(gate_.requests.size(), 2u);
   for (const CallRequest& request : gate_.requests) {
     EXPECT_EQ(request.priority, Priority::kPoll);
@@ -375,10 +378,10 @@ TEST_F(DingTalkTaskSourceTest, TellsTheGateWhatBecameOfEachCall) {
   tokens_.answers = {"canary-1", "canary-2"};
   http_.Expect(kCall, HttpAnswer(400, kInvalidToken));
   http_.Expect(kCall, HttpAnswer(403, R"({"code":"Forbidden.AccessDenied.QpsLimitForApi"})"));
-  EXPECT_FALSE(Fetch().ok());
+  EXPECT_THAT(Fetch(), Not(IsOk()));
   ASSERT_EQ(gate_.reported.size(), 2u);
-  EXPECT_EQ(DetailsOf(gate_.reported[0]).reason, ErrorReason::kUpstreamUnauthenticated);
-  EXPECT_EQ(DetailsOf(gate_.reported[1]).reason, ErrorReason::kUpstreamRateLimited);
+  EXPECT_THAT(gate_.reported[0], HasReason(ErrorReason::kUpstreamUnauthenticated));
+  EXPECT_THAT(gate_.reported[1], HasReason(ErrorReason::kUpstreamRateLimited));
 }
 
 TEST_F(DingTalkTaskSourceTest, CallsNobodyWithoutAPermit) {
@@ -427,7 +430,7 @@ TEST_F(DingTalkTaskSourceTest, FetchesWithATokenThatIsNotAtHand) {
   tokens_.cache = false;
   tokens_.answers = {"canary-1"};
   http_.Expect(kCall, HttpAnswer(200, kRunning));
-  EXPECT_TRUE(Fetch().ok());
+  EXPECT_THAT(Fetch(), IsOk());
 }
 
 TEST_F(DingTalkTaskSourceTest, AcquiresNoPermitWhileThereIsNoToken) {

@@ -10,18 +10,21 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "service/task/task_error.h"
 #include "service/task/task_info.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
 
+using testing::Not;
+
 void ExpectMalformed(const std::string& body) {
   const absl::StatusOr<TaskInfo> info = ParseTaskInfo("abcd", body);
-  ASSERT_FALSE(info.ok()) << body;
-  EXPECT_EQ(info.status().code(), absl::StatusCode::kInternal) << body;
+  ASSERT_THAT(info, HasReason(ErrorReason::kUpstreamMalformedResponse)) << body;
   const ErrorDetails details = DetailsOf(info.status());
   EXPECT_EQ(details.reason, ErrorReason::kUpstreamMalformedResponse) << body;
   EXPECT_EQ(details.persistence, Persistence::kTransient) << body;
@@ -63,7 +66,7 @@ TEST(TaskState, FollowsDingTalksTable) {
 TEST(TaskParser, ReadsTheApiPagesExample) {
   const absl::StatusOr<TaskInfo> info =
       ParseTaskInfo("abcd", R"({"taskId":"abcd","status":2,"totalCount":1,"succCount":1,"failCount":0})");
-  ASSERT_TRUE(info.ok()) << info.status();
+  ASSERT_THAT(info, IsOk());
   TaskInfo expected;
   expected.task_id = "abcd";
   expected.state = TaskState::kPartiallyFailed;
@@ -97,7 +100,7 @@ TEST(TaskParser, AcceptsEveryStatusOf32Bits) {
   };
   for (const Row& row : rows) {
     const absl::StatusOr<TaskInfo> info = ParseTaskInfo("abcd", WithStatus(row.status));
-    ASSERT_TRUE(info.ok()) << row.status << ": " << info.status();
+    ASSERT_THAT(info, IsOk()) << row.status;
     EXPECT_EQ(info->upstream_status, row.upstream_status) << row.status;
     EXPECT_EQ(info->state, row.state) << row.status;
   }
@@ -134,7 +137,7 @@ TEST(TaskParser, AcceptsTheTaskIdInEveryFormAndItsAbsence) {
   };
   for (const Row& row : rows) {
     const absl::StatusOr<TaskInfo> info = ParseTaskInfo(row.task_id, row.body);
-    ASSERT_TRUE(info.ok()) << row.body << ": " << info.status();
+    ASSERT_THAT(info, IsOk()) << row.body;
     EXPECT_EQ(info->task_id, row.task_id) << row.body;
   }
 }
@@ -165,7 +168,7 @@ TEST(TaskParser, AcceptsCountsAsNumbersStringsAndNotAtAll) {
   };
   for (const Row& row : rows) {
     const absl::StatusOr<TaskInfo> info = ParseTaskInfo("abcd", WithCount(row.count));
-    ASSERT_TRUE(info.ok()) << row.count << ": " << info.status();
+    ASSERT_THAT(info, IsOk()) << row.count;
     EXPECT_EQ(info->total_count, row.value) << row.count;
     EXPECT_EQ(info->succeeded_count, std::nullopt);
     EXPECT_EQ(info->failed_count, std::nullopt);
@@ -181,7 +184,7 @@ TEST(TaskParser, RefusesWhatIsNoCount) {
 }
 
 TEST(TaskParser, DoesNotCheckCountsAgainstTheStatus) {
-  EXPECT_TRUE(ParseTaskInfo("abcd", R"({"status":1,"totalCount":3,"succCount":0,"failCount":9})").ok());
+  EXPECT_THAT(ParseTaskInfo("abcd", R"({"status":1,"totalCount":3,"succCount":0,"failCount":9})"), IsOk());
 }
 
 TEST(TaskParser, RefusesABodyThatIsNoTask) {
@@ -214,7 +217,7 @@ TEST(TaskParser, NeverReadsThePunishmentAsAStatus) {
 
 TEST(TaskParser, TakesTheLastOfDuplicateKeys) {
   const absl::StatusOr<TaskInfo> info = ParseTaskInfo("abcd", R"({"status":1,"status":0})");
-  ASSERT_TRUE(info.ok()) << info.status();
+  ASSERT_THAT(info, IsOk());
   EXPECT_EQ(info->state, TaskState::kRunning);
 }
 
@@ -228,7 +231,7 @@ TEST(TaskParser, DoesNotRepeatTheTokenThatTheRequestCarried) {
   for (const char* field : {"status", "totalCount", "taskId"}) {
     const std::string body = absl::StrCat(R"({"status":0,")", field, R"(":")", token, R"("})");
     const absl::StatusOr<TaskInfo> info = ParseTaskInfo("abcd", body, token);
-    ASSERT_FALSE(info.ok());
+    ASSERT_THAT(info, Not(IsOk()));
     EXPECT_FALSE(absl::StrContains(info.status().message(), "kkkk")) << info.status();
   }
 }
@@ -236,7 +239,7 @@ TEST(TaskParser, DoesNotRepeatTheTokenThatTheRequestCarried) {
 TEST(TaskParser, QuotesLittleOfALongWord) {
   const absl::StatusOr<TaskInfo> info =
       ParseTaskInfo("abcd", WithStatus(absl::StrCat("\"", std::string(10'000, 'x'), "\"")));
-  ASSERT_FALSE(info.ok());
+  ASSERT_THAT(info, Not(IsOk()));
   EXPECT_LT(info.status().message().size(), 200u);
 }
 

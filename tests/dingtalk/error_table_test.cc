@@ -187,9 +187,9 @@ TEST(ErrorTable, HasAnAnswerToEveryOtherStatus) {
 }
 
 TEST(ErrorTable, LetsA200BeParsed) {
-  EXPECT_TRUE(ErrorOf(Answer(200, R"({"taskId":"abcd","status":1})")).ok());
-  EXPECT_TRUE(ErrorOf(Answer(200, "null")).ok());
-  EXPECT_TRUE(ErrorOf(Answer(200, "")).ok());
+  EXPECT_THAT(ErrorOf(Answer(200, R"({"taskId":"abcd","status":1})")), IsOk());
+  EXPECT_THAT(ErrorOf(Answer(200, "null")), IsOk());
+  EXPECT_THAT(ErrorOf(Answer(200, "")), IsOk());
 }
 
 TEST(ErrorTable, KeepsCodeAndRequestIdInEitherSpelling) {
@@ -197,7 +197,7 @@ TEST(ErrorTable, KeepsCodeAndRequestIdInEitherSpelling) {
                            R"({"Code":"paramError","RequestId":"from-body","Message":"because"})",
                            R"({"code":"paramError","requestId":"from-body","message":"because"})"}) {
     const absl::Status error = ErrorOf(Answer(400, body));
-    EXPECT_EQ(DetailsOf(error).reason, ErrorReason::kUpstreamParamError) << body;
+    EXPECT_THAT(error, HasReason(ErrorReason::kUpstreamParamError)) << body;
     EXPECT_EQ(DetailsOf(error).upstream_code, "paramError") << body;
     EXPECT_EQ(DetailsOf(error).upstream_request_id, "from-body") << body;
     EXPECT_TRUE(absl::StrContains(error.message(), "HTTP 400, paramError: \"because\"")) << error;

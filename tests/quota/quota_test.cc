@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "service/dingtalk/dingtalk_task_source.h"
@@ -34,6 +35,7 @@
 #include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/task_plan.h"
 #include "tests/fakes/fake_call_ledger.h"
+#include "tests/matchers/status_matchers.h"
 #include "tests/quota/model_http_client.h"
 
 namespace taskwatch {
@@ -98,7 +100,7 @@ class Core {
     plan.running = length - plan.waiting;
     model_.AddTask(task_id, plan, loop_.Now());
     watchers_.push_back(std::make_unique<Watcher>(&loop_, loop_.Now() + length));
-    EXPECT_TRUE(tracker_->Watch(task_id, std::nullopt, watchers_.back().get()).ok());
+    EXPECT_THAT(tracker_->Watch(task_id, std::nullopt, watchers_.back().get()), IsOk());
   }
 
   const std::vector<std::unique_ptr<Watcher>>& watchers() const { return watchers_; }

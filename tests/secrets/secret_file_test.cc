@@ -8,19 +8,19 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "service/task/task_error.h"
 #include "tests/fakes/secret_path.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
 
 void ExpectUnusable(SecretFile& file) {
   const absl::StatusOr<Secret> secret = file.Read();
-  ASSERT_FALSE(secret.ok());
-  EXPECT_EQ(secret.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(DetailsOf(secret.status()).reason, ErrorReason::kUpstreamUnauthenticated);
+  ASSERT_THAT(secret, HasReason(ErrorReason::kUpstreamUnauthenticated));
   EXPECT_EQ(DetailsOf(secret.status()).persistence, Persistence::kPermanent);
   EXPECT_TRUE(absl::StrContains(secret.status().message(), file.path())) << secret.status();
   EXPECT_FALSE(absl::StrContains(secret.status().ToString(), "canary")) << secret.status();
@@ -31,7 +31,7 @@ TEST(SecretFile, IsReadAndTrimmed) {
   path.Write("  s3cret\r\n");
   SecretFile file(path.path());
   const absl::StatusOr<Secret> secret = file.Read();
-  ASSERT_TRUE(secret.ok()) << secret.status();
+  ASSERT_THAT(secret, IsOk());
   EXPECT_EQ(secret->value, "s3cret");
 }
 
@@ -108,7 +108,7 @@ TEST(SecretFile, IsUnusableWhileItIsMissingAndUsableAgainAfter) {
   SecretFile file(path.path());
   ExpectUnusable(file);
   path.Write("s3cret");
-  EXPECT_TRUE(file.Read().ok());
+  EXPECT_THAT(file.Read(), IsOk());
   path.Remove();
   ExpectUnusable(file);
 }

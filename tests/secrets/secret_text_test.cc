@@ -5,9 +5,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "service/task/task_error.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
@@ -15,10 +17,10 @@ namespace {
 TEST(SecretText, IsTrimmed) {
   for (const char* text : {"s3cret", "s3cret\n", " \t s3cret\r\n\n"}) {
     const absl::StatusOr<std::string> secret = TrimSecret(text, "the test");
-    ASSERT_TRUE(secret.ok()) << secret.status();
+    ASSERT_THAT(secret, IsOk());
     EXPECT_EQ(*secret, "s3cret");
   }
-  EXPECT_TRUE(TrimSecret(std::string(kMaxSecretLength, 'x'), "the test").ok());
+  EXPECT_THAT(TrimSecret(std::string(kMaxSecretLength, 'x'), "the test"), IsOk());
 }
 
 TEST(SecretText, IsRefusedWithoutBeingQuoted) {
@@ -37,9 +39,7 @@ TEST(SecretText, IsRefusedWithoutBeingQuoted) {
   };
   for (const std::string& text : texts) {
     const absl::StatusOr<std::string> secret = TrimSecret(text, "the test");
-    ASSERT_FALSE(secret.ok()) << text;
-    EXPECT_EQ(secret.status().code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(DetailsOf(secret.status()).reason, ErrorReason::kUpstreamUnauthenticated);
+    ASSERT_THAT(secret, HasReason(ErrorReason::kUpstreamUnauthenticated)) << text;
     EXPECT_TRUE(absl::StrContains(secret.status().message(), "the test")) << secret.status();
     EXPECT_FALSE(absl::StrContains(secret.status().ToString(), "canary")) << secret.status();
   }

@@ -9,10 +9,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
+
+using testing::Not;
 
 std::string Repeated(absl::string_view text, int times) {
   std::string result;
@@ -23,7 +28,7 @@ std::string Repeated(absl::string_view text, int times) {
 TEST(JsonValue, ReadsEveryKindOfValue) {
   const absl::StatusOr<JsonValue> value =
       ParseJson(R"({"n":null,"b":true,"i":-7,"f":1.50,"s":"\u4e2d\n","a":[1,"x"],"o":{"k":2}})");
-  ASSERT_TRUE(value.ok()) << value.status();
+  ASSERT_THAT(value, IsOk());
   EXPECT_EQ(value->kind, JsonValue::Kind::kObject);
   EXPECT_EQ(value->Find("n")->kind, JsonValue::Kind::kNull);
   EXPECT_EQ(value->Find("b")->text, "true");
@@ -38,7 +43,7 @@ TEST(JsonValue, ReadsEveryKindOfValue) {
 
 TEST(JsonValue, FindsCapitalisedMembersOnlyWhenAskedTo) {
   const absl::StatusOr<JsonValue> value = ParseJson(R"({"RequestId":"r"})");
-  ASSERT_TRUE(value.ok());
+  ASSERT_THAT(value, IsOk());
   EXPECT_EQ(value->Find("requestid"), nullptr);
   ASSERT_NE(value->FindIgnoringCase("requestid"), nullptr);
   EXPECT_EQ(value->FindIgnoringCase("requestid")->text, "r");
@@ -46,13 +51,13 @@ TEST(JsonValue, FindsCapitalisedMembersOnlyWhenAskedTo) {
 
 TEST(JsonValue, TakesTheLastOfDuplicates) {
   const absl::StatusOr<JsonValue> value = ParseJson(R"({"k":1,"k":2})");
-  ASSERT_TRUE(value.ok());
+  ASSERT_THAT(value, IsOk());
   EXPECT_EQ(value->Find("k")->AsInteger(), 2);
 }
 
 TEST(JsonValue, FindsNothingInWhatIsNoObject) {
   const absl::StatusOr<JsonValue> value = ParseJson(R"([{"k":1}])");
-  ASSERT_TRUE(value.ok());
+  ASSERT_THAT(value, IsOk());
   EXPECT_EQ(value->Find(""), nullptr);
   EXPECT_EQ(value->FindIgnoringCase("k"), nullptr);
 }
@@ -90,7 +95,7 @@ TEST(JsonValue, IsAnIntegerOnlyIfItIsAWholeNumberOf64Bits) {
   };
   for (const Row& row : rows) {
     const absl::StatusOr<JsonValue> value = ParseJson(row.json);
-    ASSERT_TRUE(value.ok()) << row.json;
+    ASSERT_THAT(value, IsOk()) << row.json;
     EXPECT_EQ(value->AsInteger(), row.integer) << row.json;
   }
 }
@@ -119,19 +124,19 @@ TEST(JsonValue, RefusesWhatIsNotJson) {
       std::string("\0", 1),
   };
   for (const std::string& text : texts) {
-    EXPECT_EQ(ParseJson(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(ParseJson(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
 }
 
 TEST(JsonValue, QuotesNothingOfWhatItRefuses) {
   const absl::StatusOr<JsonValue> value = ParseJson(R"({"accessToken":"canary", canary)");
-  ASSERT_FALSE(value.ok());
+  ASSERT_THAT(value, Not(IsOk()));
   EXPECT_FALSE(absl::StrContains(value.status().message(), "canary")) << value.status();
 }
 
 TEST(JsonValue, ForgetsWhatIsDeeperThanAnyAnswer) {
   const absl::StatusOr<JsonValue> value = ParseJson(R"({"1":{"2":{"3":{"4":{"5":{"6":7}}}}},"after":1})");
-  ASSERT_TRUE(value.ok()) << value.status();
+  ASSERT_THAT(value, IsOk());
   const JsonValue* fourth = value->Find("1")->Find("2")->Find("3")->Find("4");
   ASSERT_NE(fourth, nullptr);
   EXPECT_EQ(fourth->kind, JsonValue::Kind::kObject);
@@ -141,17 +146,17 @@ TEST(JsonValue, ForgetsWhatIsDeeperThanAnyAnswer) {
 
 TEST(JsonValue, SurvivesAnyDepth) {
   // More levels than values are accepted, and as many as just are.
-  EXPECT_FALSE(ParseJson(Repeated("[", 1'000'000)).ok());
-  EXPECT_FALSE(ParseJson(absl::StrCat(Repeated("[", 1'000'000), Repeated("]", 1'000'000))).ok());
+  EXPECT_THAT(ParseJson(Repeated("[", 1'000'000)), Not(IsOk()));
+  EXPECT_THAT(ParseJson(absl::StrCat(Repeated("[", 1'000'000), Repeated("]", 1'000'000))), Not(IsOk()));
   const absl::StatusOr<JsonValue> deep = ParseJson(absl::StrCat(Repeated("[", 1000), Repeated("]", 1000)));
-  ASSERT_TRUE(deep.ok()) << deep.status();
+  ASSERT_THAT(deep, IsOk());
   const JsonValue copy = *deep;
   EXPECT_EQ(copy.kind, JsonValue::Kind::kArray);
 }
 
 TEST(JsonValue, RefusesMoreValuesThanAnyAnswerHas) {
-  EXPECT_TRUE(ParseJson(absl::StrCat("[", Repeated("0,", 998), "0]")).ok());
-  EXPECT_FALSE(ParseJson(absl::StrCat("[", Repeated("0,", 999), "0]")).ok());
+  EXPECT_THAT(ParseJson(absl::StrCat("[", Repeated("0,", 998), "0]")), IsOk());
+  EXPECT_THAT(ParseJson(absl::StrCat("[", Repeated("0,", 999), "0]")), Not(IsOk()));
 }
 
 }  // namespace

@@ -7,14 +7,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "service/http/http_client.h"
 #include "service/task/task_error.h"
 #include "tests/fakes/scripted_http_client.h"
+#include "tests/matchers/status_matchers.h"
 
 namespace taskwatch {
 namespace {
+
+using testing::Not;
 
 std::string Refusal(absl::string_view code) {
   return absl::StrCat(R"({"code":")", code, R"(","requestid":"r","message":"because"})");
@@ -25,7 +29,7 @@ TEST(TokenAnswer, ReadsBothCallsAnswers) {
        {R"({"accessToken":"t0ken","expireIn":7200})", R"({"access_token":"t0ken","expires_in":7200})",
         R"({"accessToken":"t0ken","expireIn":"7200"})"}) {
     const absl::StatusOr<IssuedToken> issued = IssuedTokenIn(HttpAnswer(200, body), "");
-    ASSERT_TRUE(issued.ok()) << issued.status();
+    ASSERT_THAT(issued, IsOk());
     EXPECT_EQ(issued->token, "t0ken");
     EXPECT_EQ(issued->lifetime, absl::Hours(2));
   }
@@ -57,7 +61,7 @@ TEST(TokenAnswer, RefusesAnAnswerWithoutAUsableTokenAndQuotesNothing) {
            R"({"accessToken":"canary","expireIn":99999999999999999999})",
        }) {
     const absl::StatusOr<IssuedToken> issued = IssuedTokenIn(HttpAnswer(200, body), "");
-    ASSERT_FALSE(issued.ok()) << body;
+    ASSERT_THAT(issued, Not(IsOk())) << body;
     const ErrorDetails details = DetailsOf(issued.status());
     EXPECT_EQ(details.reason, ErrorReason::kUpstreamMalformedResponse) << body;
     EXPECT_EQ(details.persistence, Persistence::kTransient) << body;
@@ -112,7 +116,7 @@ TEST(TokenAnswer, TellsWhatToCheck) {
   };
   for (const Row& row : rows) {
     const absl::Status error = IssuedTokenIn(HttpAnswer(row.status, row.body), "").status();
-    EXPECT_EQ(DetailsOf(error).reason, row.reason) << row.status << row.body << error;
+    EXPECT_THAT(error, HasReason(row.reason)) << row.status << row.body << error;
     EXPECT_EQ(DetailsOf(error).persistence, row.persistence) << row.status << row.body << error;
     EXPECT_EQ(DetailsOf(error).http_status, row.status) << row.body << error;
     EXPECT_TRUE(absl::StrContains(error.message(), row.says)) << row.status << row.body << error;
