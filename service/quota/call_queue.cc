@@ -20,7 +20,7 @@ namespace {
 constexpr int kCallersPerPoll = 9;
 // A caller with less time than this left when its call is made would not hear the answer.
 constexpr absl::Duration kShortestCall = absl::Milliseconds(100);
-// Shares of the month's calls whose spending is told.
+// When so many of the month's calls are used, the log says so.
 constexpr int kPercents[] = {50, 75, 90, 100};
 
 std::string InChina(absl::Time time) {

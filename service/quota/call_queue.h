@@ -94,10 +94,10 @@ class CallQueue final : public CallGate {
   static Position PositionOf(const CallRequest& request, RequestId id);
   // How many calls would be made before one at `position`.
   int64_t CallsAhead(const Position& position, Priority priority) const;
-  // The request whose turn is next; there must be one.
+  // The request that is to be answered next; there must be one.
   Line::iterator Next();
 
-  // Answers the requests whose turn it is, and sees to it that this happens again when the next one's is.
+  // Answers the requests that are due, and sets the timer for the next one.
   void AnswerDue();
   // Counts the call, and answers OK.
   void Grant(Priority priority, Done done, absl::Time now);

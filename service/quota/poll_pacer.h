@@ -17,9 +17,9 @@ namespace taskwatch {
 // ahead. They are admitted at MonthlyQuota::PollInterval, evenly, from a bucket with room for a tenth of what polls may
 // still take.
 //
-// A poll that finds the bucket empty gets a number, as at a counter: whose number is not beyond the one that is being
-// served may go. With 100 polls waiting and 53 minutes between two of them, the last one's turn is in 3.7 days. It is
-// told to come again after a quarter of that, since the wait may turn out shorter, and keeps its number meanwhile.
+// A poll that finds the bucket empty gets a number, as at a counter, and may go once that number is served. With 100
+// polls waiting and 53 minutes between two of them, the last one's turn is in 3.7 days. It is told to come again after
+// a quarter of that, since the wait may turn out shorter, and keeps its number meanwhile.
 //
 // Pure logic: time is an argument, and must not run backwards without ShiftBack.
 class PollPacer {

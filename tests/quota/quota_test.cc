@@ -51,7 +51,7 @@ constexpr absl::CivilMonth kMonth(2027, 6);
 const absl::Time kStart = absl::FromCivil(kMonth, absl::FixedTimeZone(8 * 60 * 60));
 const absl::Time kEnd = kStart + 30 * kDay;
 
-// Somebody who watches one task to its end.
+// Watches one task to its end.
 class Watcher final : public TaskSubscriber {
  public:
   Watcher(SimulatedLoop* loop, absl::Time end) : loop_(loop), end_(end) {}

@@ -28,7 +28,7 @@ namespace taskwatch {
 // nobody asks. If that fetch fails the old token stays in use, and the next fetch is put off: 1 s, doubled up to 1 min.
 //
 // Without a token, GetToken waits for the fetch. What a failure means for later ones, its Persistence says:
-// - kTransient: all who wait get it; the next GetToken fetches again (backoff is for the caller);
+// - kTransient: everybody waiting gets it; the next GetToken fetches again (backoff is for the caller);
 // - kPermanent, as a wrong secret is: fetched again only after 10 s, or when the credentials have changed;
 // - kPaused: fetched again only after its `retry_after`, at most 5 min.
 // Until then GetToken fails with the remembered error.
