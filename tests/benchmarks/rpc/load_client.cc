@@ -116,7 +116,10 @@ class UnaryLoad {
     const int calls = absl::GetFlag(FLAGS_calls);
     const int callers = std::min(absl::GetFlag(FLAGS_concurrency), calls);
     latencies_.resize(calls);
-    left_ = callers;
+    {
+      const absl::MutexLock lock(&mutex_);
+      left_ = callers;
+    }
     const double cpu_before = OwnCpuSeconds();
     const absl::Time start = absl::Now();
     std::vector<Caller> slots(callers);
@@ -141,7 +144,7 @@ class UnaryLoad {
     int number = 0;
   };
 
-  bool Finished() const { return left_ == 0; }
+  bool Finished() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return left_ == 0; }
 
   void Next(Caller& caller, size_t slot) {
     caller.number = next_.fetch_add(1);
