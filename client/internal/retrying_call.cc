@@ -73,6 +73,9 @@ bool RetryingCall::BeginAttempt() {
 
 std::optional<absl::Time> RetryingCall::EndAttempt(const absl::Status& status) {
   control_->SetAttempt(nullptr);
+  // It holds the channel. Kept until this call is destroyed, on one of gRPC's threads, it could be the last to do so,
+  // and that thread would join itself in the channel's destructor and go on with what is freed.
+  context_.reset();
   if (control_->cancelled() && absl::IsCancelled(status)) {
     result_ = Cancelled();
     return std::nullopt;
