@@ -202,7 +202,12 @@ ProgressHistory AnyHistory(std::mt19937_64& random) {
     const TaskState state = below(5) == 0 ? TaskState::kWaiting : TaskState::kRunning;
     answers.push_back({second, state, done, below(20) == 0 ? total / 2 : total});
     second += std::exp(static_cast<double>(below(120)) / 10 - 3) * static_cast<double>(below(4));
-    done = below(20) == 0 ? done / 2 : std::min(total, done + below(total / 4 + 2) * below(3));
+    if (below(20) == 0) {
+      done /= 2;
+    } else {
+      const int64_t step = below(total / 4 + 2) * below(3);
+      done = done > total - step ? total : done + step;
+    }
   }
   return HistoryOf(answers);
 }

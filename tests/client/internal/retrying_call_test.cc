@@ -49,7 +49,11 @@ class ScriptedRpc final : public Rpc {
   void AttemptAsync(const std::shared_ptr<CallControl>& /*control*/, grpc::ClientContext* /*context*/,
                     AttemptDone done) override {
     alarm_ = std::make_unique<grpc::Alarm>();
-    alarm_->Set(absl::ToChronoTime(absl::UnixEpoch()), [this, done = std::move(done)](bool) { done(Next()); });
+    alarm_->Set(absl::ToChronoTime(absl::UnixEpoch()), [this, done = std::move(done)](bool) mutable {
+      // Taken out of the alarm, which this owns: `done` holds the call, and so this.
+      const AttemptDone end = std::move(done);
+      end(Next());
+    });
   }
   std::optional<absl::Duration> OnAttemptEnd(const absl::Status& status, absl::Time /*now*/) override {
     script_.on_attempt_end();
