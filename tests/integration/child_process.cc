@@ -63,7 +63,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const Envi
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(absl::StrCat(name, "=", value));
   // Where a sanitizer writes its reports (tests/sanitizers/run_test) holds for all that a test starts.
-  for (const char* name : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+  for (const char* name : {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) variables.push_back(absl::StrCat(name, "=", value));
   }
   errno = posix_spawn(&pid_, arguments.front().c_str(), &actions, nullptr, Pointers(argument_list).data(),
