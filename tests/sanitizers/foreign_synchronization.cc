@@ -145,6 +145,11 @@ class SignalsElsewhere {
     sigset_t signals;
     sigfillset(&signals);
     for (const int fault : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP}) sigdelset(&signals, fault);
+    // Without a handler they end the process: a second Ctrl-C must not wait until taskwatchd has drained.
+    for (const int signal : {SIGINT, SIGTERM}) {
+      struct sigaction action = {};
+      if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) sigdelset(&signals, signal);
+    }
     pthread_sigmask(SIG_BLOCK, &signals, &before_);
   }
   ~SignalsElsewhere() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
