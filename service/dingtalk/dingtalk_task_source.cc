@@ -144,7 +144,7 @@ void DingTalkTaskSource::OnAnswer(const AttemptPtr& attempt, absl::StatusOr<Http
   }
   absl::Status error = Completed(info.status());
   gate_->Report(error);
-  if (DetailsOf(error).reason == ErrorReason::kUpstreamUnauthenticated) {
+  if (ReasonOf(error) == ErrorReason::kUpstreamUnauthenticated) {
     tokens_->Invalidate(attempt->token);
     if (attempt->rejection.ok()) {
       attempt->rejection = error;

@@ -40,7 +40,7 @@ absl::Status MonthNotAsked(absl::Duration retry_after, absl::string_view message
 void CallBudget::OpenMonth(absl::CivilMonth month, int64_t calls) {
   month_.Open(month, calls);
   pacer_.Reset();
-  if (DetailsOf(pause_.refusal()).reason == ErrorReason::kMonthlyQuotaExhausted) pause_.End();
+  if (ReasonOf(pause_.refusal()) == ErrorReason::kMonthlyQuotaExhausted) pause_.End();
 }
 
 void CallBudget::ObserveTime(absl::Time now) {
