@@ -9,6 +9,7 @@
 #include "service/dingtalk/doc_task.h"
 #include "service/dingtalk/error_table.h"
 #include "service/quota/billing_month.h"
+#include "service/runtime/post_answer.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
@@ -68,10 +69,7 @@ absl::StatusOr<TaskInfo> Read(const HttpResponse& response, absl::string_view ta
 }  // namespace
 
 void DingTalkTaskSource::Fetch(absl::string_view task_id, const FetchOptions& options, Done done) {
-  if (!IsValidTaskId(task_id)) {
-    loop_->Post(lifetime_.Guard([done = std::move(done)]() mutable { done(InvalidTaskId()); }));
-    return;
-  }
+  if (!IsValidTaskId(task_id)) return PostAnswer(loop_, lifetime_, std::move(done), InvalidTaskId());
   const auto attempt = std::make_shared<Attempt>();
   attempt->task_id = std::string(task_id);
   attempt->options = options;

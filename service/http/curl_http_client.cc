@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 
+#include "service/runtime/post_answer.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
@@ -220,8 +221,8 @@ void CurlHttpClient::BeginWaiting() {
     if (next.request.timeout > absl::ZeroDuration()) {
       Begin(std::move(next.request), std::move(next.done));
     } else {
-      PostError(std::move(next.done),
-                TransferError(CURLE_OPERATION_TIMEDOUT, "too many requests are under way", false));
+      PostAnswer(loop_, lifetime_, std::move(next.done),
+                 TransferError(CURLE_OPERATION_TIMEDOUT, "too many requests are under way", false));
     }
   }
 }
@@ -237,7 +238,7 @@ void CurlHttpClient::Begin(HttpRequest request, Done done) {
   Transfer* const transfer = owner.get();
   if (const absl::Status setup = transfer->Prepare(std::move(request), std::move(done)); !setup.ok()) {
     if (!std::exchange(setup_error_logged_, true)) spdlog::error("http: {}", std::string(setup.message()));
-    return PostError(transfer->TakeDone(), setup);
+    return PostAnswer(loop_, lifetime_, transfer->TakeDone(), setup);
   }
   active_[transfer] = std::move(owner);
   loop_->StartTransfer(transfer->easy(), [this, transfer](CURLcode result) { Finish(transfer, result); });
@@ -251,10 +252,6 @@ void CurlHttpClient::Finish(Transfer* transfer, CURLcode result) {
   // Posted, because `done` comes first and may destroy this client.
   if (!waiting_.empty()) loop_->Post(lifetime_.Guard([this] { BeginWaiting(); }));
   done(std::move(response));
-}
-
-void CurlHttpClient::PostError(Done done, const absl::Status& error) {
-  loop_->Post(lifetime_.Guard([done = std::move(done), error]() mutable { done(error); }));
 }
 
 }  // namespace taskwatch

@@ -57,7 +57,6 @@ class CurlHttpClient final : public HttpClient {
   // Begins requests that waited, or fails those that have waited for too long.
   void BeginWaiting();
   void Finish(Transfer* transfer, CURLcode result);
-  void PostError(Done done, const absl::Status& error);
 
   CurlEventLoop* const loop_;
   const Options options_;

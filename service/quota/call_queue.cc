@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "service/quota/billing_month.h"
+#include "service/runtime/post_answer.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
@@ -220,7 +221,7 @@ void CallQueue::Grant(Priority priority, Done done, absl::Time now) {
                                      : stats_.calls_for_tokens);
   if (recorded_ - budget_.calls() <= options_.block / 2) RecordBlock();
   LogChanges(now);
-  PostAnswer(std::move(done), absl::OkStatus());
+  PostAnswer(loop_, lifetime_, std::move(done), absl::OkStatus());
 }
 
 void CallQueue::Refuse(Priority priority, const absl::Status& error, Done done) {
@@ -231,7 +232,7 @@ void CallQueue::Refuse(Priority priority, const absl::Status& error, Done done) 
     ++(details.reason == ErrorReason::kMonthlyQuotaExhausted ? stats_.refused_month : stats_.refused_paused);
     if (priority == Priority::kPoll) ++stats_.polls_put_off;
   }
-  PostAnswer(std::move(done), error);
+  PostAnswer(loop_, lifetime_, std::move(done), error);
 }
 
 void CallQueue::RefuseAll(const absl::Status& refusal) {
@@ -240,10 +241,6 @@ void CallQueue::RefuseAll(const absl::Status& refusal) {
     line->clear();
   }
   positions_.clear();
-}
-
-void CallQueue::PostAnswer(Done done, const absl::Status& status) {
-  loop_->Post(lifetime_.Guard([done = std::move(done), status]() mutable { done(status); }));
 }
 
 void CallQueue::RecordBlock() {

@@ -103,7 +103,6 @@ class CallQueue final : public CallGate {
   void Grant(Priority priority, Done done, absl::Time now);
   void Refuse(Priority priority, const absl::Status& error, Done done);
   void RefuseAll(const absl::Status& refusal);
-  void PostAnswer(Done done, const absl::Status& status);
 
   // Whether the ledger knows of one call more than were made, or fails: there is nothing to wait for then.
   bool LedgerAllows() const { return budget_.calls() < recorded_ || stats_.ledger_failing; }

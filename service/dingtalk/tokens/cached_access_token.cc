@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "service/runtime/post_answer.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
@@ -49,9 +50,9 @@ void CachedAccessToken::GetToken(Done done) {
     if (failure.ok()) StartFetch();
   }
   if (token_.has_value()) {
-    PostAnswer(std::move(done), *token_);
+    PostAnswer(loop_, lifetime_, std::move(done), *token_);
   } else if (!failure.ok()) {
-    PostAnswer(std::move(done), std::move(failure));
+    PostAnswer(loop_, lifetime_, std::move(done), std::move(failure));
   } else {
     waiters_.push_back(std::move(done));
   }
@@ -77,7 +78,7 @@ void CachedAccessToken::OnFetched(absl::StatusOr<IssuedToken> issued) {
   fetching_ = false;
   const absl::StatusOr<std::string> result = issued.ok() ? absl::StatusOr<std::string>(issued->token) : issued.status();
   issued.ok() ? Adopt(*std::move(issued)) : OnFailure(issued.status());
-  for (Done& waiter : waiters_) PostAnswer(std::move(waiter), result);
+  for (Done& waiter : waiters_) PostAnswer(loop_, lifetime_, std::move(waiter), result);
   waiters_.clear();
 }
 
@@ -133,11 +134,6 @@ void CachedAccessToken::DropToken() {
   refresh_due_ = false;
   loop_->CancelTimer(expiry_timer_);
   loop_->CancelTimer(refresh_timer_);
-}
-
-void CachedAccessToken::PostAnswer(Done done, absl::StatusOr<std::string> token) {
-  loop_->Post(
-      lifetime_.Guard([done = std::move(done), token = std::move(token)]() mutable { done(std::move(token)); }));
 }
 
 }  // namespace taskwatch

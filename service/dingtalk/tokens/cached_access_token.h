@@ -60,7 +60,6 @@ class CachedAccessToken final : public AccessTokenProvider {
   // The remembered failure if it is still to be believed, else OK.
   absl::Status RememberedFailure() const;
   void DropToken();
-  void PostAnswer(Done done, absl::StatusOr<std::string> token);
 
   EventLoop* const loop_;
   const std::unique_ptr<TokenSource> source_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "service/runtime/post_answer.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
@@ -32,9 +33,7 @@ std::optional<std::string> FileAccessToken::Cached() const {
   return std::move(secret->value);
 }
 
-void FileAccessToken::GetToken(Done done) {
-  loop_->Post(lifetime_.Guard([done = std::move(done), token = Read()]() mutable { done(std::move(token)); }));
-}
+void FileAccessToken::GetToken(Done done) { PostAnswer(loop_, lifetime_, std::move(done), Read()); }
 
 void FileAccessToken::Invalidate(absl::string_view token) {
   if (token_ != token) return;

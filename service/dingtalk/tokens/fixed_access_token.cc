@@ -5,6 +5,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 
+#include "service/runtime/post_answer.h"
 #include "service/secrets/secret_text.h"
 #include "service/task/task_error.h"
 
@@ -32,8 +33,7 @@ void FixedAccessToken::GetToken(Done done) {
                                             ": start the service with a new one, or let it fetch them with --app_key "
                                             "and --app_secret_file"));
   }
-  loop_->Post(
-      lifetime_.Guard([done = std::move(done), token = std::move(token)]() mutable { done(std::move(token)); }));
+  PostAnswer(loop_, lifetime_, std::move(done), std::move(token));
 }
 
 void FixedAccessToken::Invalidate(absl::string_view token) {

@@ -12,6 +12,7 @@
 
 #include "service/dingtalk/error_table.h"
 #include "service/dingtalk/tokens/token_answer.h"
+#include "service/runtime/post_answer.h"
 #include "service/secrets/secret_text.h"
 #include "service/task/priority.h"
 
@@ -52,11 +53,7 @@ OauthTokenCall::OauthTokenCall(EventLoop* loop, HttpClient* http, Options option
 
 void OauthTokenCall::Fetch(Done done) {
   absl::StatusOr<Secret> secret = ReadSecret();
-  if (!secret.ok()) {
-    loop_->Post(lifetime_.Guard(
-        [done = std::move(done), error = std::move(secret).status()]() mutable { done(std::move(error)); }));
-    return;
-  }
+  if (!secret.ok()) return PostAnswer(loop_, lifetime_, std::move(done), secret.status());
   if (options_.gate == nullptr || options_.corp_id.empty()) return Send(secret->value, std::move(done));
   CallRequest request;
   request.priority = Priority::kToken;
