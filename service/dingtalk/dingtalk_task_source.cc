@@ -92,7 +92,7 @@ void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& opt
 void DingTalkTaskSource::Begin(const AttemptPtr& attempt) {
   attempt->state = Attempt::State::kNeedsToken;
   waiting_.emplace(attempt->task_id, attempt);
-  if (tokens_->Cached().has_value()) return AcquirePermit(attempt);
+  if (tokens_->HasToken()) return AcquirePermit(attempt);
   tokens_->GetToken(lifetime_.Guard([this, attempt](const absl::StatusOr<std::string>& token) {
     token.ok() ? AcquirePermit(attempt) : OnNoToken(attempt, token.status());
   }));

@@ -50,6 +50,7 @@ class ScriptedTokens final : public AccessTokenProvider {
  public:
   explicit ScriptedTokens(EventLoop* loop) : loop_(loop) {}
 
+  bool HasToken() const override { return Cached().has_value(); }
   std::optional<std::string> Cached() const override {
     if (hold || !cache || answers.empty() || !answers.front().ok()) return std::nullopt;
     return *answers.front();

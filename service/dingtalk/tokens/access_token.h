@@ -18,6 +18,9 @@ class AccessTokenProvider {
 
   virtual ~AccessTokenProvider() = default;
 
+  // Whether GetToken would hand out a token without waiting for one. Costs nothing.
+  virtual bool HasToken() const = 0;
+
   // The token, if it is at hand and neither has to be renewed nor looked at again; else GetToken tells. Saves a turn of
   // the loop for each call.
   virtual std::optional<std::string> Cached() const = 0;

@@ -39,6 +39,7 @@ class CachedAccessToken final : public AccessTokenProvider {
   CachedAccessToken(EventLoop* loop, std::unique_ptr<TokenSource> source) : loop_(loop), source_(std::move(source)) {}
   ~CachedAccessToken() override;
 
+  bool HasToken() const override { return token_.has_value(); }
   // Nothing once the token is to be refreshed, until GetToken has begun to do so.
   std::optional<std::string> Cached() const override;
   void GetToken(Done done) override;

@@ -27,6 +27,7 @@ class FileAccessToken final : public AccessTokenProvider {
   FileAccessToken(EventLoop* loop, std::string path)
       : loop_(loop), file_(std::move(path), [loop] { return loop->Now(); }) {}
 
+  bool HasToken() const override { return token_.has_value(); }
   std::optional<std::string> Cached() const override;
   void GetToken(Done done) override;
   void Invalidate(absl::string_view token) override;

@@ -24,6 +24,7 @@ class FixedAccessToken final : public AccessTokenProvider {
   static absl::StatusOr<std::unique_ptr<FixedAccessToken>> Create(EventLoop* loop, absl::string_view token,
                                                                   absl::string_view origin);
 
+  bool HasToken() const override { return !rejected_; }
   std::optional<std::string> Cached() const override;
   void GetToken(Done done) override;
   void Invalidate(absl::string_view token) override;

@@ -139,6 +139,7 @@ class CachedAccessTokenTest : public testing::Test {
 
 TEST_F(CachedAccessTokenTest, FetchesTheFirstTokenWhenItIsAskedForOne) {
   EXPECT_EQ(provider_->Cached(), std::nullopt);
+  EXPECT_FALSE(provider_->HasToken());
   source_.Expect(Issued("canary-1"), kLatency);
   const auto answer = Ask();
   loop_.RunPosted();
@@ -152,6 +153,7 @@ TEST_F(CachedAccessTokenTest, HasNoneAtHandWhileARefreshIsToBeBegun) {
   Fetch("canary-1");
   loop_.RunFor(kUntilRefresh);
   EXPECT_EQ(provider_->Cached(), std::nullopt);
+  EXPECT_TRUE(provider_->HasToken()) << "the old one is still handed out";
   source_.Expect(Issued("canary-2"), kLatency);
   EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
   EXPECT_EQ(provider_->Cached(), "canary-1") << "the refresh has begun";
@@ -159,6 +161,7 @@ TEST_F(CachedAccessTokenTest, HasNoneAtHandWhileARefreshIsToBeBegun) {
   EXPECT_EQ(provider_->Cached(), "canary-2");
   provider_->Invalidate("canary-2");
   EXPECT_EQ(provider_->Cached(), std::nullopt);
+  EXPECT_FALSE(provider_->HasToken());
 }
 
 TEST_F(CachedAccessTokenTest, MakesOneCallForAllWhoWait) {

@@ -54,10 +54,12 @@ TEST(FileAccessToken, HasItAtHandOnceTheFileHasBeenLeftAlone) {
   SimulatedLoop loop(absl::Now() + absl::Hours(1));
   FileAccessToken provider(&loop, path.path());
   EXPECT_EQ(provider.Cached(), std::nullopt) << "it has not been read";
+  EXPECT_FALSE(provider.HasToken());
   EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   EXPECT_EQ(provider.Cached(), "canary-1");
   path.Write("canary-2\n");
   EXPECT_EQ(provider.Cached(), std::nullopt);
+  EXPECT_TRUE(provider.HasToken()) << "which one, GetToken tells";
 }
 
 TEST(FileAccessToken, TellsWhichFileIsMissing) {
@@ -140,6 +142,7 @@ TEST(FileAccessToken, DoesNotFallBackToARejectedToken) {
   path.Remove();
   EXPECT_THAT(TokenOf(loop, provider), Not(IsOk()));
   EXPECT_EQ(provider.Cached(), std::nullopt);
+  EXPECT_FALSE(provider.HasToken());
 }
 
 }  // namespace

@@ -37,9 +37,11 @@ TEST(FixedAccessToken, IsHandedOutUntilItIsRejected) {
   EXPECT_THAT(TokenOf(loop, **provider), IsOkAndHolds("canary"));
 
   EXPECT_EQ((*provider)->Cached(), "canary");
+  EXPECT_TRUE((*provider)->HasToken());
 
   (*provider)->Invalidate("canary");
   EXPECT_EQ((*provider)->Cached(), std::nullopt);
+  EXPECT_FALSE((*provider)->HasToken());
   const absl::StatusOr<std::string> rejected = TokenOf(loop, **provider);
   ASSERT_THAT(rejected, HasReason(ErrorReason::kUpstreamUnauthenticated));
   EXPECT_TRUE(absl::StrContains(rejected.status().message(), "DINGTALK_ACCESS_TOKEN")) << rejected.status();
