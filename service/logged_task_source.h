@@ -24,6 +24,7 @@ class LoggedTaskSource final : public TaskSource {
 
   void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
   void Join(absl::string_view task_id, const FetchOptions& options) override { source_->Join(task_id, options); }
+  bool Cancel(absl::string_view task_id) override { return source_->Cancel(task_id); }
 
  private:
   void Notice(const absl::Status& status);

@@ -44,6 +44,20 @@ absl::Status RejectedAgain(const absl::Status& rejection) {
                                 rejection.message()));
 }
 
+// `error`, of a call that was given up before it was made.
+absl::Status NotMade(const absl::Status& error) {
+  ErrorDetails details = DetailsOf(error);
+  details.not_asked = true;
+  return MakeError(details, error.message());
+}
+
+// `error`, which a new token may put right.
+absl::Status Passing(const absl::Status& error) {
+  ErrorDetails details = DetailsOf(error);
+  details.persistence = Persistence::kTransient;
+  return MakeError(details, error.message());
+}
+
 // `error`, of a provider that has no other token than the one that was rejected, with what is known of the rejection.
 absl::Status WithRejection(const absl::Status& error, const absl::Status& rejection) {
   ErrorDetails details = DetailsOf(error);
@@ -89,11 +103,24 @@ void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& opt
   }
 }
 
+bool DingTalkTaskSource::Cancel(absl::string_view task_id) {
+  const auto waiting = waiting_.find(task_id);
+  if (waiting == waiting_.end()) return false;
+  const AttemptPtr attempt = waiting->second;
+  // A permit on its way has been counted, so it is used.
+  if (attempt->state == Attempt::State::kNeedsPermit && !gate_->Cancel(attempt->request_id)) return false;
+  attempt->state = Attempt::State::kCancelled;
+  attempt->done = nullptr;
+  waiting_.erase(waiting);
+  return true;
+}
+
 void DingTalkTaskSource::Begin(const AttemptPtr& attempt) {
   attempt->state = Attempt::State::kNeedsToken;
   waiting_.emplace(attempt->task_id, attempt);
   if (tokens_->HasToken()) return AcquirePermit(attempt);
   tokens_->GetToken(lifetime_.Guard([this, attempt](const absl::StatusOr<std::string>& token) {
+    if (attempt->state == Attempt::State::kCancelled) return;
     token.ok() ? AcquirePermit(attempt) : OnNoToken(attempt, token.status());
   }));
 }
@@ -115,7 +142,9 @@ void DingTalkTaskSource::OnPermit(const AttemptPtr& attempt, const absl::Status&
   // has been counted, so it is used.
   if (std::optional<std::string> token = tokens_->Cached()) return Send(attempt, *std::move(token));
   tokens_->GetToken(lifetime_.Guard([this, attempt](absl::StatusOr<std::string> token) {
-    token.ok() ? Send(attempt, *std::move(token)) : OnNoToken(attempt, token.status());
+    if (token.ok()) return Send(attempt, *std::move(token));
+    gate_->Report(attempt->request_id, NotMade(token.status()));
+    OnNoToken(attempt, token.status());
   }));
 }
 
@@ -136,20 +165,20 @@ void DingTalkTaskSource::OnAnswer(const AttemptPtr& attempt, absl::StatusOr<Http
   absl::StatusOr<TaskInfo> info =
       response.ok() ? Read(*response, attempt->task_id, attempt->token) : absl::StatusOr<TaskInfo>(response.status());
   if (info.ok()) {
-    gate_->Report(absl::OkStatus());
+    gate_->Report(attempt->request_id, absl::OkStatus());
     attempt->done(std::move(info));
     return;
   }
   absl::Status error = Completed(info.status());
-  gate_->Report(error);
-  if (ReasonOf(error) == ErrorReason::kUpstreamUnauthenticated) {
-    tokens_->Invalidate(attempt->token);
-    if (attempt->rejection.ok()) {
-      attempt->rejection = error;
-      return Begin(attempt);
-    }
-    error = RejectedAgain(error);
+  const bool rejected = ReasonOf(error) == ErrorReason::kUpstreamUnauthenticated;
+  if (rejected) tokens_->Invalidate(attempt->token);
+  if (rejected && attempt->rejection.ok()) {
+    gate_->Report(attempt->request_id, Passing(error));
+    attempt->rejection = error;
+    return Begin(attempt);
   }
+  gate_->Report(attempt->request_id, error);
+  if (rejected) error = RejectedAgain(error);
   // `done` may destroy this; nothing is touched after it.
   attempt->done(std::move(error));
 }
@@ -158,7 +187,7 @@ void DingTalkTaskSource::OnNoToken(const AttemptPtr& attempt, const absl::Status
   StopWaiting(*attempt);
   const absl::Status completed = Completed(error);
   // What DingTalk pauses for, it pauses for every call; the rate of token calls is another one.
-  if (DetailsOf(error).persistence == Persistence::kPaused) gate_->Report(completed);
+  if (DetailsOf(error).persistence == Persistence::kPaused) gate_->Report(0, completed);
   attempt->done(WithRejection(completed, attempt->rejection));
 }
 

@@ -44,6 +44,7 @@ class DingTalkTaskSource final : public TaskSource {
 
   void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
   void Join(absl::string_view task_id, const FetchOptions& options) override;
+  bool Cancel(absl::string_view task_id) override;
 
  private:
   // One Fetch under way. It goes from state to state in this order, and once more from the beginning if its token was
@@ -53,8 +54,9 @@ class DingTalkTaskSource final : public TaskSource {
       // Waits until there is a token: without one, a permit would be spent for nothing.
       kNeedsToken,
       kNeedsPermit,
-      // Has its permit. It can no longer be joined.
+      // Has its permit. It can no longer be joined or cancelled.
       kCalling,
+      kCancelled,
     };
 
     std::string task_id;

@@ -40,8 +40,15 @@ class CallGate {
   // count. Does nothing for a request that waits no longer.
   virtual void Join(RequestId id, Priority priority, absl::Time deadline) = 0;
 
-  // What became of a call: the gate learns from DingTalk's refusals.
-  virtual void Report(const absl::Status& outcome) = 0;
+  // Nobody wants the call of a request any more. A request that waits leaves the line: its `done` is destroyed without
+  // being called, and Cancel returns true. Returns false for a request that waits no longer: if its call has been
+  // counted, it is still to be made and reported.
+  virtual bool Cancel(RequestId id) = 0;
+
+  // What became of the call of a request whose answer was OK; to be told once for each of them. The gate learns from
+  // DingTalk's refusals. An outcome with `not_asked` says that the call was not made after all. `id` is 0 for a call
+  // that needed no permit, which the gate learns from as well.
+  virtual void Report(RequestId id, const absl::Status& outcome) = 0;
 };
 
 }  // namespace taskwatch

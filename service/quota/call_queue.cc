@@ -104,7 +104,17 @@ void CallQueue::Join(RequestId id, Priority priority, absl::Time deadline) {
   AnswerDue();
 }
 
-void CallQueue::Report(const absl::Status& outcome) {
+bool CallQueue::Cancel(RequestId id) {
+  const auto found = positions_.find(id);
+  if (found == positions_.end()) return false;
+  KeepTime();
+  LineOf(found->second.first).erase(found->second.second);
+  positions_.erase(found);
+  AnswerDue();
+  return true;
+}
+
+void CallQueue::Report(RequestId, const absl::Status& outcome) {
   if (outcome.ok()) return;
   const ErrorDetails details = DetailsOf(outcome);
   if (details.not_asked) return;

@@ -70,7 +70,8 @@ class CallQueue final : public CallGate {
 
   RequestId Acquire(CallRequest request, Done done) override;
   void Join(RequestId id, Priority priority, absl::Time deadline) override;
-  void Report(const absl::Status& outcome) override;
+  bool Cancel(RequestId id) override;
+  void Report(RequestId id, const absl::Status& outcome) override;
 
   // Both begin to count the new month first, if one has begun.
 

@@ -18,7 +18,7 @@ struct ReasonRow {
   absl::StatusCode code;
 };
 
-constexpr std::array<ReasonRow, 18> kReasons = {{
+constexpr std::array<ReasonRow, 21> kReasons = {{
     {ErrorReason::kNone, "", absl::StatusCode::kUnknown},
     {ErrorReason::kInvalidTaskId, "INVALID_TASK_ID", absl::StatusCode::kInvalidArgument},
     {ErrorReason::kInvalidRequest, "INVALID_REQUEST", absl::StatusCode::kInvalidArgument},
@@ -28,13 +28,16 @@ constexpr std::array<ReasonRow, 18> kReasons = {{
     {ErrorReason::kUpstreamUnknownError, "UPSTREAM_UNKNOWN_ERROR", absl::StatusCode::kUnknown},
     {ErrorReason::kUpstreamTimeout, "UPSTREAM_TIMEOUT", absl::StatusCode::kUnavailable},
     {ErrorReason::kUpstreamUnavailable, "UPSTREAM_UNAVAILABLE", absl::StatusCode::kUnavailable},
+    {ErrorReason::kUpstreamUntrusted, "UPSTREAM_UNTRUSTED", absl::StatusCode::kUnavailable},
     {ErrorReason::kUpstreamUnauthenticated, "UPSTREAM_UNAUTHENTICATED", absl::StatusCode::kFailedPrecondition},
     {ErrorReason::kUpstreamPermissionDenied, "UPSTREAM_PERMISSION_DENIED", absl::StatusCode::kFailedPrecondition},
     {ErrorReason::kUpstreamRateLimited, "UPSTREAM_RATE_LIMITED", absl::StatusCode::kResourceExhausted},
     {ErrorReason::kMonthlyQuotaExhausted, "MONTHLY_QUOTA_EXHAUSTED", absl::StatusCode::kResourceExhausted},
+    {ErrorReason::kPollDeferred, "POLL_DEFERRED", absl::StatusCode::kResourceExhausted},
     {ErrorReason::kUpstreamIpBanned, "UPSTREAM_IP_BANNED", absl::StatusCode::kResourceExhausted},
     {ErrorReason::kUpstreamMalformedResponse, "UPSTREAM_MALFORMED_RESPONSE", absl::StatusCode::kInternal},
     {ErrorReason::kTooManyWatchers, "TOO_MANY_WATCHERS", absl::StatusCode::kResourceExhausted},
+    {ErrorReason::kTooManyCalls, "TOO_MANY_CALLS", absl::StatusCode::kResourceExhausted},
     {ErrorReason::kServerDraining, "SERVER_DRAINING", absl::StatusCode::kUnavailable},
     {ErrorReason::kStreamRotated, "STREAM_ROTATED", absl::StatusCode::kUnavailable},
 }};

@@ -382,6 +382,7 @@ TEST_F(DingTalkTaskSourceTest, TellsTheGateWhatBecameOfEachCall) {
   EXPECT_THAT(Fetch(), Not(IsOk()));
   ASSERT_EQ(gate_.reported.size(), 2u);
   EXPECT_THAT(gate_.reported[0], HasReason(ErrorReason::kUpstreamUnauthenticated));
+  EXPECT_EQ(DetailsOf(gate_.reported[0]).persistence, Persistence::kTransient) << "a new token may be accepted";
   EXPECT_THAT(gate_.reported[1], HasReason(ErrorReason::kUpstreamRateLimited));
 }
 
@@ -482,6 +483,39 @@ TEST_F(DingTalkTaskSourceTest, RemembersWhoJoinsUntilThereIsAToken) {
   source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()});
   loop_.RunPosted();
   EXPECT_TRUE(answer->has_value());
+}
+
+TEST_F(DingTalkTaskSourceTest, GivesUpAFetchThatIsCancelledBeforeItsCallIsMade) {
+  tokens_.hold = true;
+  const auto without_token = Begin();
+  EXPECT_FALSE(source_->Cancel("other"));
+  EXPECT_TRUE(source_->Cancel("abcd"));
+  EXPECT_FALSE(source_->Cancel("abcd"));
+  tokens_.held[0](std::string("canary-1"));
+  loop_.RunPosted();
+  EXPECT_TRUE(gate_.requests.empty()) << "nothing waits for a permit";
+
+  tokens_.hold = false;
+  tokens_.answers = {"canary-1"};
+  gate_.hold = true;
+  const auto without_permit = Begin();
+  ASSERT_EQ(gate_.waiting.size(), 1u);
+  EXPECT_TRUE(source_->Cancel("abcd"));
+  EXPECT_TRUE(gate_.waiting.empty());
+  loop_.RunFor(absl::Minutes(1));
+  EXPECT_FALSE(without_token->has_value());
+  EXPECT_FALSE(without_permit->has_value());
+  EXPECT_TRUE(gate_.reported.empty());
+}
+
+TEST_F(DingTalkTaskSourceTest, FinishesAFetchThatIsCancelledOnceItsCallHasBeenCounted) {
+  tokens_.answers = {"canary-1"};
+  http_.Expect(kCall, HttpAnswer(200, kRunning));
+  const auto answer = Begin();
+  EXPECT_FALSE(source_->Cancel("abcd")) << "its permit is on its way";
+  loop_.RunPosted();
+  EXPECT_TRUE(answer->has_value());
+  EXPECT_EQ(gate_.reported.size(), 1u);
 }
 
 TEST_F(DingTalkTaskSourceTest, CallsNobodyOnceDestroyed) {

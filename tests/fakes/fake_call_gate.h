@@ -2,6 +2,7 @@
 #ifndef TASKWATCH_TESTS_FAKES_FAKE_CALL_GATE_H_
 #define TASKWATCH_TESTS_FAKES_FAKE_CALL_GATE_H_
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -41,7 +42,18 @@ class FakeCallGate final : public CallGate {
     }
   }
 
-  void Report(const absl::Status& outcome) override { reported.push_back(outcome); }
+  bool Cancel(RequestId id) override {
+    const auto call =
+        std::find_if(waiting.begin(), waiting.end(), [id](const Waiting& candidate) { return candidate.id == id; });
+    if (call == waiting.end()) return false;
+    waiting.erase(call);
+    return true;
+  }
+
+  void Report(RequestId id, const absl::Status& outcome) override {
+    EXPECT_LE(id, last_id_);
+    reported.push_back(outcome);
+  }
 
   // Answers the one that has waited longest.
   void AnswerOne(const absl::Status& permit) {

@@ -32,6 +32,16 @@ class FakeTaskSource final : public TaskSource {
     }
   }
 
+  // As if no fetch in flight had been made yet, unless `calling`.
+  bool Cancel(absl::string_view task_id) override {
+    const auto call =
+        std::find_if(calls_.begin(), calls_.end(), [&](const Call& candidate) { return candidate.task_id == task_id; });
+    if (calling || call == calls_.end()) return false;
+    calls_.erase(call);
+    ++cancelled_;
+    return true;
+  }
+
   // Answers the oldest fetch in flight.
   void Answer(absl::StatusOr<TaskInfo> answer) {
     ASSERT_FALSE(calls_.empty()) << "no fetch is in flight";
@@ -44,6 +54,11 @@ class FakeTaskSource final : public TaskSource {
   // How many fetches have begun, and how many of them are in flight.
   int fetches() const { return fetches_; }
   size_t in_flight() const { return calls_.size(); }
+  // How many of them were given up before they were made.
+  int cancelled() const { return cancelled_; }
+
+  // Whether the fetches in flight have been made, so that they can no longer be cancelled.
+  bool calling = true;
 
   // How much the oldest fetch in flight matters.
   const FetchOptions& options() const { return calls_.front().options; }
@@ -56,6 +71,7 @@ class FakeTaskSource final : public TaskSource {
   };
   std::vector<Call> calls_;
   int fetches_ = 0;
+  int cancelled_ = 0;
 };
 
 }  // namespace taskwatch

@@ -218,6 +218,22 @@ TEST_F(CallQueueTest, IgnoresWhoJoinsACallThatHasBeenMade) {
   EXPECT_THAT(made_, ElementsAre("a"));
 }
 
+TEST_F(CallQueueTest, MakesNoCallForARequestThatIsCancelledWhileItWaits) {
+  const CallGate::RequestId first = Ask("first");
+  loop_.RunPosted();
+  const CallGate::RequestId caller = Ask("caller");
+  const CallGate::RequestId poll = Ask("poll", Priority::kPoll);
+  EXPECT_FALSE(queue().Cancel(first)) << "its call has been counted";
+  EXPECT_TRUE(queue().Cancel(caller));
+  EXPECT_TRUE(queue().Cancel(poll));
+  EXPECT_FALSE(queue().Cancel(poll)) << "it waits no longer";
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_THAT(made_, ElementsAre("first"));
+  EXPECT_TRUE(refused_.empty());
+  EXPECT_EQ(queue().stats().budget.calls, 1);
+  EXPECT_EQ(loop_.TimerCount(), 0u);
+}
+
 TEST_F(CallQueueTest, RefusesAtOnceWhoseTurnWouldComeTooLate) {
   for (int i = 0; i < 20; ++i) Ask(absl::StrCat(i), Priority::kCaller, absl::Seconds(5));
   EXPECT_THAT(refused_, IsEmpty());
@@ -246,7 +262,7 @@ TEST_F(CallQueueTest, MakesNoCallForACallerWhoseTimeIsOver) {
 TEST_F(CallQueueTest, LetsCallersWaitThroughTheSecondThatDingTalkAsksFor) {
   Ask("a");
   loop_.RunPosted();
-  queue().Report(DingTalkSays(ErrorReason::kUpstreamRateLimited, Persistence::kTransient, absl::Seconds(1)));
+  queue().Report(1, DingTalkSays(ErrorReason::kUpstreamRateLimited, Persistence::kTransient, absl::Seconds(1)));
   Ask("b", Priority::kCaller, absl::Seconds(3));
   loop_.RunFor(absl::Milliseconds(999));
   EXPECT_THAT(made_, ElementsAre("a"));
@@ -260,7 +276,7 @@ TEST_F(CallQueueTest, RefusesThoseWhoWaitWhenALongPauseBegins) {
   loop_.RunPosted();
   Ask("b");
   Ask("poll", Priority::kPoll);
-  queue().Report(DingTalkSays(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Seconds(300)));
+  queue().Report(1, DingTalkSays(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Seconds(300)));
   loop_.RunPosted();
   EXPECT_THAT(refused_, ElementsAre("b", "poll"));
   EXPECT_THAT(error_, HasReason(ErrorReason::kUpstreamIpBanned));

@@ -40,6 +40,15 @@ void RecordedTaskSource::Fetch(absl::string_view task_id, const FetchOptions& op
   });
 }
 
+bool RecordedTaskSource::Cancel(absl::string_view task_id) {
+  const bool cancelled = source_->Cancel(task_id);
+  if (cancelled) {
+    journal_->Note("tracker: gives the fetch of ", task_id, " up");
+    ++records_[std::string(task_id)].finished;
+  }
+  return cancelled;
+}
+
 void RecordedTaskSource::OnFetched(const std::string& task_id, const absl::StatusOr<TaskInfo>& result) {
   Record& record = records_[task_id];
   const absl::Time now = loop_->Now();

@@ -50,6 +50,7 @@ class RecordedTaskSource final : public TaskSource {
 
   void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
   void Join(absl::string_view task_id, const FetchOptions& options) override { source_->Join(task_id, options); }
+  bool Cancel(absl::string_view task_id) override;
 
   Record& RecordOf(const std::string& task_id) { return records_[task_id]; }
 

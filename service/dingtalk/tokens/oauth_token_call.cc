@@ -54,14 +54,15 @@ OauthTokenCall::OauthTokenCall(EventLoop* loop, HttpClient* http, Options option
 void OauthTokenCall::Fetch(Done done) {
   absl::StatusOr<Secret> secret = ReadSecret();
   if (!secret.ok()) return PostAnswer(loop_, lifetime_, std::move(done), secret.status());
-  if (options_.gate == nullptr || options_.corp_id.empty()) return Send(secret->value, std::move(done));
+  if (options_.gate == nullptr || options_.corp_id.empty()) return Send(secret->value, 0, std::move(done));
   CallRequest request;
   request.priority = Priority::kToken;
-  options_.gate->Acquire(std::move(request),
-                         lifetime_.Guard([this, secret = std::move(secret->value),
-                                          done = std::move(done)](const absl::Status& permit) mutable {
-                           permit.ok() ? Send(secret, std::move(done)) : done(permit);
-                         }));
+  const auto id = std::make_shared<CallGate::RequestId>();
+  *id = options_.gate->Acquire(std::move(request),
+                               lifetime_.Guard([this, id, secret = std::move(secret->value),
+                                                done = std::move(done)](const absl::Status& permit) mutable {
+                                 permit.ok() ? Send(secret, *id, std::move(done)) : done(permit);
+                               }));
 }
 
 std::optional<uint64_t> OauthTokenCall::CredentialsVersion() {
@@ -97,11 +98,13 @@ HttpRequest OauthTokenCall::RequestWith(const std::string& secret) const {
   return request;
 }
 
-void OauthTokenCall::Send(const std::string& secret, Done done) {
-  http_->Send(RequestWith(secret),
-              lifetime_.Guard([secret, done = std::move(done)](const absl::StatusOr<HttpResponse>& response) mutable {
-                done(response.ok() ? IssuedTokenIn(*response, secret) : response.status());
-              }));
+void OauthTokenCall::Send(const std::string& secret, CallGate::RequestId permit, Done done) {
+  http_->Send(RequestWith(secret), lifetime_.Guard([this, secret, permit, done = std::move(done)](
+                                                       const absl::StatusOr<HttpResponse>& response) mutable {
+    absl::StatusOr<IssuedToken> issued = response.ok() ? IssuedTokenIn(*response, secret) : response.status();
+    if (permit != 0) options_.gate->Report(permit, issued.status());
+    done(std::move(issued));
+  }));
 }
 
 }  // namespace taskwatch

@@ -50,7 +50,8 @@ class OauthTokenCall final : public TokenSource {
 
   absl::StatusOr<Secret> ReadSecret();
   HttpRequest RequestWith(const std::string& secret) const;
-  void Send(const std::string& secret, Done done);
+  // `permit` is the gate's, or 0.
+  void Send(const std::string& secret, CallGate::RequestId permit, Done done);
 
   EventLoop* const loop_;
   HttpClient* const http_;
