@@ -42,6 +42,9 @@ ABSL_FLAG(std::string, app_secret_file, "", "file with the app's secret; or set 
 ABSL_FLAG(std::string, corp_id, "", "the organisation's id: obtain tokens by /v1.0/oauth2/{corp_id}/token");
 ABSL_FLAG(std::string, state_file, "taskwatch.db",
           "file for what outlives a restart: the month's call count and the tasks that have ended; :memory: for none");
+ABSL_FLAG(bool, adopt_state_file, false,
+          "take over a state file of another --dingtalk_base_url, --app_key or --corp_id: its count of calls goes on, "
+          "its tasks are dropped");
 ABSL_FLAG(size_t, store_max_tasks, 100'000,
           "ended tasks kept in the state file; when there are more, the oldest leave");
 ABSL_FLAG(double, upstream_qps, 18, "calls to DingTalk per second; 0 = unlimited");
@@ -208,6 +211,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.app_secret_file = absl::GetFlag(FLAGS_app_secret_file);
   config.corp_id = absl::GetFlag(FLAGS_corp_id);
   config.state_file = absl::GetFlag(FLAGS_state_file);
+  config.adopt_state_file = absl::GetFlag(FLAGS_adopt_state_file);
   config.store_max_tasks = absl::GetFlag(FLAGS_store_max_tasks);
   config.upstream_qps = absl::GetFlag(FLAGS_upstream_qps);
   config.upstream_monthly_calls = absl::GetFlag(FLAGS_upstream_monthly_calls);

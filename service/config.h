@@ -27,6 +27,8 @@ struct Config {
 
   // ":memory:" or empty keeps nothing.
   std::string state_file;
+  // Whether the state file may be taken over from another app's service.
+  bool adopt_state_file = false;
   size_t store_max_tasks = 100'000;
   // 0 is no limit.
   double upstream_qps = 0;

@@ -33,6 +33,8 @@ absl::StatusOr<std::unique_ptr<StateStore>> OpenStore(const Config& config) {
   if (config.state_file.empty() || config.state_file == ":memory:") return nullptr;
   StateStore::Options options;
   options.path = config.state_file;
+  options.owner = {config.dingtalk_base_url, config.app_key, config.corp_id};
+  options.adopt = config.adopt_state_file;
   options.max_tasks = config.store_max_tasks;
   return StateStore::Open(std::move(options));
 }

@@ -12,7 +12,7 @@ namespace {
 // "TWch": tells us, and the program `file`, that the database is Taskwatch's.
 constexpr int64_t kApplicationId = 0x54576368;
 
-constexpr std::array<const char*, 1> kSteps = {
+constexpr std::array<const char*, 2> kSteps = {
     // Months are 'YYYY-MM' of UTC+8. Times are nanoseconds since 1970, UTC. `sequence` is the order of arrival: the
     // oldest tasks are deleted first. States are stored by name, so that people can read the file.
     R"sql(
@@ -35,6 +35,13 @@ constexpr std::array<const char*, 1> kSteps = {
       CREATE TABLE property (
         name TEXT PRIMARY KEY,
         value INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+    )sql",
+    // Whose the file is: base_url, app_key, corp_id, as far as they are known (state_owner.h).
+    R"sql(
+      CREATE TABLE owner (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
       ) STRICT, WITHOUT ROWID;
     )sql",
 };

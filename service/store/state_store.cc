@@ -149,6 +149,7 @@ absl::StatusOr<StateStore::Writer> StateStore::OpenWriter(const Options& options
     if (!bounded.ok()) return bounded;
   }
   if (absl::Status migrated = Migrate(*database, SchemaSteps()); !migrated.ok()) return migrated;
+  if (absl::Status claimed = ClaimFor(*database, options.owner, options.adopt); !claimed.ok()) return claimed;
   if (absl::Status logged = UseWriteAheadLog(*database); !logged.ok()) return logged;
   // A file that cannot be written says so now, and not when the first call is to be counted.
   absl::Status written =

@@ -21,6 +21,7 @@
 #include "service/quota/call_ledger.h"
 #include "service/store/database.h"
 #include "service/store/file_lock.h"
+#include "service/store/state_owner.h"
 #include "service/task/finished_tasks.h"
 #include "service/task/task_info.h"
 
@@ -42,6 +43,9 @@ class StateStore final : public FinishedTasks, public CallLedger {
   struct Options {
     // Beside it lie SQLite's `-wal` and `-shm` and our own `-lock`.
     std::string path;
+    // Whose the file is to be. Another owner's is refused, unless it is to be adopted (state_owner.h).
+    StateOwner owner;
+    bool adopt = false;
     // Tasks kept; when there are more, the oldest are deleted.
     size_t max_tasks = 100'000;
     // The size that the file may reach, in SQLite's pages of 4 KiB; 0 leaves it to the disk.
@@ -66,9 +70,9 @@ class StateStore final : public FinishedTasks, public CallLedger {
     bool reading_failing = false;
   };
 
-  // Opens or creates the file, locks out other processes, checks it for damage, migrates an older version and makes
-  // sure that it can be written. If one of these fails, an error in one line that names --state_file and says what to
-  // do.
+  // Opens or creates the file, locks out other processes, checks it for damage, migrates an older version, makes
+  // sure that it is not another service's and that it can be written. If one of these fails, an error in one line that
+  // names --state_file and says what to do.
   static absl::StatusOr<std::unique_ptr<StateStore>> Open(Options options);
 
   // Writes what is pending. Any thread, but not during another call.

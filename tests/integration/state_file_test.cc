@@ -155,6 +155,32 @@ TEST_F(StateFile, IsForOneTaskwatchdAtATime) {
   EXPECT_EQ(ErrorIn(Get(first->stub(), "unknown").status).reason, "TASK_NOT_FOUND");
 }
 
+TEST_F(StateFile, IsNotTakenForAnotherDingTalks) {
+  DingTalkServer::Options options;
+  options.model.static_tokens = {kToken};
+  const std::unique_ptr<DingTalkServer> real = *DingTalkServer::Start(options);
+  {
+    const auto demo = Start();
+    ASSERT_THAT(Get(demo->stub(), "abcd").status, IsOkCall());
+    demo->process().Signal(SIGTERM);
+    ASSERT_EQ(demo->process().AwaitExit(), 0);
+  }
+
+  ChildProcess refused(
+      {kTaskwatchd, "--listen=127.0.0.1:0", absl::StrCat("--dingtalk_base_url=", real->base_url()), StateFlag()},
+      {{"DINGTALK_ACCESS_TOKEN", kToken}});
+  EXPECT_EQ(refused.AwaitExit(), 2);
+  EXPECT_THAT(refused.standard_error(),
+              testing::MatchesRegex(absl::StrCat("ERROR: --state_file '.*' belongs to the service of ",
+                                                 gateway_->base_url(), ", [^\n]* --adopt_state_file [^\n]*\n")));
+
+  Taskwatchd adopter(real->base_url(), {StateFlag(), "--adopt_state_file"});
+  EXPECT_EQ(ErrorIn(Get(adopter.stub(), "abcd").status).reason, "TASK_NOT_FOUND") << "the other's result";
+  adopter.process().Signal(SIGTERM);
+  ASSERT_EQ(adopter.process().AwaitExit(), 0);
+  EXPECT_EQ(CallsRecorded(), 2) << "one of each";
+}
+
 TEST_F(StateFile, EndsTheStartWithOneLineWhenItIsDamaged) {
   std::ofstream(path_) << "something else, and more than a few bytes of it";
   ChildProcess process(
