@@ -29,9 +29,9 @@ absl::Status NotAsked(ErrorDetails details, absl::Duration retry_after, absl::st
   return MakeError(details, message);
 }
 
-absl::Status MonthNotAsked(absl::Duration retry_after, absl::string_view message) {
+absl::Status NotAsked(ErrorReason reason, absl::Duration retry_after, absl::string_view message) {
   ErrorDetails details;
-  details.reason = ErrorReason::kMonthlyQuotaExhausted;
+  details.reason = reason;
   return NotAsked(std::move(details), retry_after, message);
 }
 
@@ -58,10 +58,9 @@ absl::Status CallBudget::Check(absl::Time now) const {
     return NotAsked(DetailsOf(pause_.refusal()), left, pause_.refusal().message());
   }
   if (month_.UsedUp()) {
-    return MonthNotAsked(
-        UntilNextMonth(now),
-        absl::StrCat("all ", month_.limit(),
-                     " calls of --upstream_monthly_calls are used up until the next month begins in China"));
+    return NotAsked(
+        ErrorReason::kMonthlyQuotaExhausted, UntilNextMonth(now),
+        absl::StrCat("all ", month_.limit(), " calls of this month are used up until the next one begins in China"));
   }
   return absl::OkStatus();
 }
@@ -71,7 +70,7 @@ absl::Status CallBudget::AdmitPoll(absl::string_view task_id, absl::Time now) {
   if (absl::Status refusal = Check(now); !refusal.ok() || !month_.limited()) return refusal;
   const absl::Duration wait = pacer_.Admit(task_id, month_, now);
   if (wait == absl::ZeroDuration()) return absl::OkStatus();
-  return MonthNotAsked(std::min(wait, UntilNextMonth(now)), PacingMessage(now));
+  return NotAsked(ErrorReason::kPollDeferred, std::min(wait, UntilNextMonth(now)), PacingMessage(now));
 }
 
 absl::Time CallBudget::NextPermit(Priority priority, absl::Time now) const {
@@ -119,7 +118,7 @@ CallBudget::Stats CallBudget::StatsAt(absl::Time now) const {
     stats.until = now + left;
   } else if (month_.UsedUp()) {
     stats.restraint = Restraint::kUsedUp;
-    stats.reason = "this month's calls are used up";
+    stats.reason = "this month's calls (--upstream_monthly_calls) are used up";
     stats.until = now + UntilNextMonth(now);
   } else if (pacer_.PacesAt(month_.AheadOfPlan(now))) {
     stats.restraint = Restraint::kPaced;

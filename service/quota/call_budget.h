@@ -85,8 +85,8 @@ class CallBudget {
   // to wait for here, or the month is used up.
   absl::Status Check(absl::Time now) const;
 
-  // The same for a poll of `task_id`, which may also be put off. To be asked once for each poll: a poll that is put off
-  // keeps its turn until `retry_after`, and one that is not has used it.
+  // The same for a poll of `task_id`, which may also be put off: kPollDeferred. To be asked once for each poll: a poll
+  // that is put off keeps its turn until `retry_after`, and one that is not has used it.
   absl::Status AdmitPoll(absl::string_view task_id, absl::Time now);
 
   // When the next call may be made, as far as the rate and short pauses decide; not before `now`. Tokens are of another

@@ -35,11 +35,9 @@ absl::Status TooLate(absl::Duration wait) {
   details.persistence = Persistence::kTransient;
   details.retry_after = absl::Ceil(wait, absl::Seconds(1));
   details.not_asked = true;
-  return MakeError(
-      details,
-      absl::StrCat("so many calls to DingTalk wait for their turn (--upstream_qps) that this one's would "
-                   "come in ",
-                   absl::FormatDuration(absl::Ceil(wait, absl::Milliseconds(1))), ", after the caller's deadline"));
+  return MakeError(details, absl::StrCat("so many calls to DingTalk wait for their turn that this one's would come in ",
+                                         absl::FormatDuration(absl::Ceil(wait, absl::Milliseconds(1))),
+                                         ", after the caller's deadline"));
 }
 
 }  // namespace
@@ -239,7 +237,9 @@ void CallQueue::Refuse(Priority priority, const absl::Status& error, Done done) 
   if (details.persistence == Persistence::kTransient) {
     ++stats_.refused_late;
   } else {
-    ++(details.reason == ErrorReason::kMonthlyQuotaExhausted ? stats_.refused_month : stats_.refused_paused);
+    ++(details.reason == ErrorReason::kPollDeferred            ? stats_.polls_paced
+       : details.reason == ErrorReason::kMonthlyQuotaExhausted ? stats_.refused_month
+                                                               : stats_.refused_paused);
     if (priority == Priority::kPoll) ++stats_.polls_put_off;
   }
   PostAnswer(loop_, lifetime_, std::move(done), error);

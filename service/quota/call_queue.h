@@ -53,11 +53,12 @@ class CallQueue final : public CallGate {
     uint64_t calls_of_callers = 0;
     uint64_t calls_of_polls = 0;
     uint64_t calls_for_tokens = 0;
-    // Refused here: because the permit would come too late; because of a pause; because of the month.
+    // Refused here: because the permit would come too late; because of a pause; because the month is used up.
     uint64_t refused_late = 0;
     uint64_t refused_paused = 0;
     uint64_t refused_month = 0;
-    // Polls among the latter two.
+    // Polls that wait for their turn in the month; and those among the latter two as well.
+    uint64_t polls_paced = 0;
     uint64_t polls_put_off = 0;
     // Refused by DingTalk for the rate.
     uint64_t refused_upstream = 0;

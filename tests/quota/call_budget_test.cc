@@ -158,7 +158,10 @@ TEST_F(CallBudgetTest, PacesPollsWhenTheyAreFarAhead) {
   // A tenth of the 750 that they may take.
   EXPECT_EQ(polls, 75);
   const absl::Status refusal = Ask(budget, Priority::kPoll);
+  EXPECT_THAT(refusal, HasReason(ErrorReason::kPollDeferred)) << "the month is not used up";
   EXPECT_EQ(DetailsOf(refusal).persistence, Persistence::kPaused);
+  EXPECT_TRUE(DetailsOf(refusal).not_asked);
+  EXPECT_TRUE(DetailsOf(refusal).retry_after.has_value());
   EXPECT_THAT(refusal, StatusIs(absl::StatusCode::kResourceExhausted, testing::HasSubstr("polls go on, one every")));
   EXPECT_EQ(budget.StatsAt(now_).restraint, Restraint::kPaced);
   EXPECT_THAT(Ask(budget, Priority::kCaller), IsOk());
