@@ -13,8 +13,8 @@ bool RateLimit::Take(absl::Time now) {
 bool MonthlyLimit::Take(absl::Time now) {
   const absl::CivilMonth month(absl::ToCivilSecond(now, absl::FixedTimeZone(8 * 60 * 60)));
   if (month != month_) {
+    used_ = month_.has_value() ? 0 : used_before_;
     month_ = month;
-    used_ = 0;
   }
   if (limit_ > 0 && used_ >= limit_) return false;
   ++used_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
@@ -28,8 +29,8 @@ class RateLimit {
 // At most `limit` calls in a natural month, which is China's (UTC+8).
 class MonthlyLimit {
  public:
-  // 0 is no limit.
-  explicit MonthlyLimit(int64_t limit) : limit_(limit) {}
+  // 0 is no limit. `used_before` calls of the month of the first Take were made before it, by others.
+  explicit MonthlyLimit(int64_t limit, int64_t used_before = 0) : limit_(limit), used_before_(used_before) {}
 
   // Whether a call at `now` is let through; then it counts.
   bool Take(absl::Time now);
@@ -39,7 +40,8 @@ class MonthlyLimit {
 
  private:
   const int64_t limit_;
-  absl::CivilMonth month_;
+  const int64_t used_before_;
+  std::optional<absl::CivilMonth> month_;
   int64_t used_ = 0;
 };
 

@@ -151,7 +151,8 @@ Fault ReadFault(ObjectReader& reader) {
   if (auto type = reader.String("content_type")) fault.content_type = *std::move(type);
   fault.headers = reader.StringMap("headers");
   if (const auto bytes = reader.Integer("bytes", 0, int64_t{1} << 40)) fault.huge_bytes = *bytes;
-  fault.delay = reader.Milliseconds("delay_ms").value_or(absl::ZeroDuration());
+  fault.age = reader.Milliseconds("age_ms").value_or(fault.age);
+  fault.delay = reader.Milliseconds("delay_ms").value_or(fault.delay);
   return fault;
 }
 
@@ -169,6 +170,7 @@ NamedTask ReadTask(ObjectReader& reader) {
   task.task_id = reader.String("task_id").value_or("");
   if (task.task_id.empty()) reader.Fail("\"task_id\" is missing");
   TaskPlan& plan = task.plan;
+  plan.hidden = reader.Milliseconds("hidden_ms").value_or(plan.hidden);
   plan.waiting = reader.Milliseconds("waiting_ms").value_or(plan.waiting);
   plan.running = reader.Milliseconds("running_ms").value_or(plan.running);
   plan.items = reader.Integer("items", 0, kMaxItems).value_or(plan.items);

@@ -36,11 +36,12 @@ struct NewToken {
 //           "body": "", "content_type": "",                                   (200 unless http_status says else)
 //           "headers": {"Location": "http://..."},
 //           "bytes": 1048576,                    of huge
+//           "age_ms": 0,                         of stale
 //           "delay_ms": 0}
 absl::StatusOr<std::vector<Fault>> FaultsFromJson(absl::string_view json);
 
-//   task: {*"task_id": "t1", "waiting_ms": 2000, "running_ms": 10000, "items": 20, "outcome": 1, "failed_items": 0,
-//          "shape": "linear"}                    linear, accelerating, slowing, none
+//   task: {*"task_id": "t1", "hidden_ms": 0, "waiting_ms": 2000, "running_ms": 10000, "items": 20, "outcome": 1,
+//          "failed_items": 0, "shape": "linear"}    linear, accelerating, slowing, none
 absl::StatusOr<std::vector<NamedTask>> TasksFromJson(absl::string_view json);
 
 //   token: {*"token": "...", "lifetime_ms": 1000}    unset: for ever

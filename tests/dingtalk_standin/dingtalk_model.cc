@@ -62,7 +62,7 @@ DingTalkModel::DingTalkModel(Options options)
       random_(options_.seed),
       rate_limits_{RateLimit(options_.qps), RateLimit(options_.qps), RateLimit(options_.qps), RateLimit(options_.qps),
                    RateLimit(0)},
-      monthly_limit_(options_.monthly_calls) {
+      monthly_limit_(options_.monthly_calls, options_.monthly_calls_used) {
   for (const std::string& token : options_.static_tokens) AddToken(token);
   if (options_.example_task) AddTask("abcd", ExamplePlan(), absl::UnixEpoch());
 }
@@ -79,16 +79,15 @@ Answer DingTalkModel::Handle(const Request& request, absl::Time now) {
   if (fault.has_value() && fault->drop_tokens) ExpireTokens();
   Answer answer = fault.has_value() && fault->http_status != 0 ? ReplacedAnswer(*fault, now, call)
                                                                : Dispatch(request, route, now, call);
+  answer.delay = options_.latency;
   if (fault.has_value()) {
     ++counts_.faults;
-    if (answer.status == 200 && fault->edit == Fault::Edit::kTruncate) answer.body.resize(answer.body.size() / 2);
-    if (answer.status == 200 && fault->edit == Fault::Edit::kOtherTask) {
-      answer.body = TaskBody(absl::StrCat(route.id, "x"), TaskPlan(), absl::InfiniteDuration());
-    }
+    if (call.tells_state && fault->age > absl::ZeroDuration()) answer = HandleTaskInfo(route, now - fault->age, call);
+    if (answer.status == 200) Edit(fault->edit, answer, call);
     answer.headers.insert(answer.headers.end(), fault->headers.begin(), fault->headers.end());
     answer.transport = fault->transport;
     answer.huge_bytes = fault->huge_bytes;
-    answer.delay = fault->delay;
+    answer.delay = options_.latency + fault->delay;
   }
 
   const bool answered = answer.transport != Transport::kHang && answer.transport != Transport::kClose &&
@@ -227,12 +226,30 @@ Answer DingTalkModel::HandleCopy(const Request& request, absl::Time now, Call& c
   return Json(answer.dump());
 }
 
-Answer DingTalkModel::HandleTaskInfo(const Route& route, absl::Time now, Call& call) {
+Answer DingTalkModel::HandleTaskInfo(const Route& route, absl::Time time, Call& call) {
   const std::string task_id = PercentDecoded(route.id);
   const auto task = tasks_.find(task_id);
-  if (task != tasks_.end()) return Json(TaskBody(task_id, task->second.plan, now - task->second.created));
+  call.tells_state = task != tasks_.end() && time - task->second.created >= task->second.plan.hidden;
+  if (call.tells_state) return Json(TaskBody(task_id, task->second.plan, time - task->second.created));
   if (options_.unknown_task == UnknownTask::kParamError) return Error(call, 400, "paramError", "param error");
   return Error(call, 404, "taskNotExist", "the task does not exist");
+}
+
+void DingTalkModel::Edit(Fault::Edit edit, Answer& answer, Call& call) {
+  switch (edit) {
+    case Fault::Edit::kNone:
+      return;
+    case Fault::Edit::kTruncate:
+      answer.body.resize(answer.body.size() / 2);
+      break;
+    case Fault::Edit::kOtherTask:
+      answer.body = TaskBody(absl::StrCat(call.task_id, "x"), TaskPlan(), absl::InfiniteDuration());
+      break;
+    case Fault::Edit::kShrink:
+      if (call.tells_state) answer.body = WithFewerDone(answer.body);
+      return;
+  }
+  call.tells_state = false;
 }
 
 std::optional<Answer> DingTalkModel::RefuseToken(const Request& request, absl::Time now, Call& call) {

@@ -58,6 +58,10 @@ class DingTalkModel {
     int64_t qps = 20;
     // Of all APIs together but the token call A; 0 is no limit.
     int64_t monthly_calls = 5000;
+    // Of these, what others have used up of the first month.
+    int64_t monthly_calls_used = 0;
+    // How long every answer takes, beside what a fault adds.
+    absl::Duration latency = absl::ZeroDuration();
 
     // The life of a task that the copy call creates.
     TaskPlan copied_task;
@@ -84,6 +88,8 @@ class DingTalkModel {
     std::string task_id;
     // The whole target as it stood in the request line.
     std::string path;
+    // Whether the answer is a state that the task has, or had, if it gets to the client in time.
+    bool tells_state = false;
   };
 
   struct Counts {
@@ -143,7 +149,8 @@ class DingTalkModel {
   Answer HandleAccessToken(const Request& request, absl::Time now, Call& call);
   Answer HandleCorpToken(const Request& request, const Route& route, absl::Time now, Call& call);
   Answer HandleCopy(const Request& request, absl::Time now, Call& call);
-  Answer HandleTaskInfo(const Route& route, absl::Time now, Call& call);
+  // What is told of the task as it was at `time`.
+  Answer HandleTaskInfo(const Route& route, absl::Time time, Call& call);
 
   // The refusal for what stands before the call itself, if there is one.
   std::optional<Answer> RefuseToken(const Request& request, absl::Time now, Call& call);
@@ -151,6 +158,8 @@ class DingTalkModel {
 
   std::optional<Fault> TakeFault(Api api);
   Answer ReplacedAnswer(const Fault& fault, absl::Time now, Call& call);
+  // Changes `answer`, which is a 200.
+  static void Edit(Fault::Edit edit, Answer& answer, Call& call);
 
   Answer Json(std::string body);
   Answer Error(Call& call, int http_status, absl::string_view code, absl::string_view message,

@@ -288,6 +288,17 @@ TEST_F(DingTalkModelTest, TheMonthsQuotaEndsInAllCallsButA) {
   EXPECT_EQ(model.counts().refused_month, 3);
 }
 
+TEST_F(DingTalkModelTest, OthersMayHaveUsedThisMonthsCalls) {
+  DingTalkModel::Options options = DefaultOptions();
+  options.monthly_calls = 10;
+  options.monthly_calls_used = 9;
+  DingTalkModel model(options);
+
+  EXPECT_EQ(Outcome(model.Handle(GetTask("t"), now_)), "404 taskNotExist");
+  EXPECT_EQ(Outcome(model.Handle(GetTask("t"), now_)), "403 Forbidden.AccessDenied.ApiCountLimitForOrg");
+  EXPECT_EQ(Outcome(model.Handle(GetTask("t"), now_ + absl::Hours(24 * 31))), "404 taskNotExist");
+}
+
 TEST_F(DingTalkModelTest, TheMonthIsChinas) {
   DingTalkModel::Options options = DefaultOptions();
   options.monthly_calls = 1;
@@ -433,6 +444,73 @@ TEST_F(DingTalkModelTest, ADelayLeavesTheAnswerAsItIs) {
 
   EXPECT_EQ(answer.delay, absl::Seconds(3));
   EXPECT_EQ(Outcome(answer), "404 taskNotExist");
+}
+
+TEST_F(DingTalkModelTest, EveryAnswerMayBeLate) {
+  DingTalkModel::Options options = DefaultOptions();
+  options.latency = absl::Seconds(2);
+  DingTalkModel model(options);
+  model.InjectFault(Canned("slow"));
+
+  EXPECT_EQ(model.Handle(GetTask("t"), now_).delay, absl::Seconds(6));
+  EXPECT_EQ(model.Handle(GetTask("t"), now_).delay, absl::Seconds(2));
+}
+
+TEST_F(DingTalkModelTest, AStaleAnswerTellsAnEarlierStateOrOfNoTask) {
+  TaskPlan plan;
+  plan.waiting = absl::ZeroDuration();
+  plan.running = absl::Seconds(20);
+  model_.AddTask("t", plan, now_);
+  now_ += absl::Seconds(15);
+  model_.InjectFault(Canned("stale"));
+  Fault older = Canned("stale");
+  older.age = absl::Seconds(16);
+  model_.InjectFault(older);
+
+  EXPECT_EQ(nlohmann::json::parse(Handle(GetTask("t")).body).at("succCount"), 5);
+  EXPECT_EQ(Outcome(Handle(GetTask("t"))), "404 taskNotExist");
+  EXPECT_EQ(nlohmann::json::parse(Handle(GetTask("t")).body).at("succCount"), 15);
+}
+
+TEST_F(DingTalkModelTest, CountsMayShrinkUntilTheTaskHasEnded) {
+  TaskPlan plan;
+  plan.waiting = absl::ZeroDuration();
+  plan.running = absl::Seconds(20);
+  model_.AddTask("t", plan, now_);
+  Fault fault = Canned("shrink");
+  fault.count = Fault::kUntilCleared;
+  model_.InjectFault(fault);
+  now_ += absl::Seconds(10);
+  const Answer running = Handle(GetTask("t"));
+  now_ += absl::Seconds(10);
+  const Answer ended = Handle(GetTask("t"));
+
+  EXPECT_EQ(running.body, R"({"taskId":"t","status":0,"totalCount":20,"succCount":5,"failCount":0})");
+  EXPECT_EQ(ended.body, R"({"taskId":"t","status":1,"totalCount":20,"succCount":20,"failCount":0})");
+}
+
+TEST_F(DingTalkModelTest, ANewTaskMayBeUnknownAtFirst) {
+  TaskPlan plan = ExamplePlan();
+  plan.hidden = absl::Seconds(3);
+  model_.AddTask("t", plan, now_);
+  const Answer first = Handle(GetTask("t"));
+  now_ += absl::Seconds(3);
+
+  EXPECT_EQ(Outcome(first), "404 taskNotExist");
+  EXPECT_EQ(StatusOf(Handle(GetTask("t"))), 2);
+}
+
+TEST_F(DingTalkModelTest, TheLogTellsWhichAnswersAreAState) {
+  model_.AddTask("t", ExamplePlan(), now_);
+  for (const char* const name : {"shrink", "malformed_truncated", "malformed_other_task", "system_error"}) {
+    model_.InjectFault(Canned(name));
+  }
+  for (int i = 0; i < 5; ++i) Handle(GetTask("t"));
+  Handle(GetTask("unknown"));
+  std::vector<bool> told;
+  for (const DingTalkModel::Call& call : model_.calls()) told.push_back(call.tells_state);
+
+  EXPECT_THAT(told, ElementsAre(true, false, false, false, true, false));
 }
 
 TEST_F(DingTalkModelTest, InvalidTokenLastsUntilANewTokenIsFetched) {

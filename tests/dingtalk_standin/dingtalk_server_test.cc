@@ -339,6 +339,16 @@ TEST_F(DingTalkServerTest, ControlCreatesTasks) {
             R"({"taskId":"t1","status":2,"totalCount":9,"succCount":5,"failCount":4})");
 }
 
+TEST_F(DingTalkServerTest, ControlHidesANewTaskAndTellsStaleStates) {
+  client_->Post("/control/tasks", R"({"task_id":"hidden","hidden_ms":3600000})", kJson);
+  client_->Post("/control/tasks", R"({"task_id":"t1"})", kJson);
+  client_->Post("/control/faults", R"({"kind":"stale","age_ms":3600000})", kJson);
+
+  EXPECT_EQ(client_->Get("/v2.0/doc/task/info/t1")->status, 404);
+  EXPECT_EQ(client_->Get("/v2.0/doc/task/info/t1")->status, 200);
+  EXPECT_EQ(client_->Get("/v2.0/doc/task/info/hidden")->status, 404);
+}
+
 TEST_F(DingTalkServerTest, ControlExpiresAndAcceptsTokens) {
   client_->Post("/control/expire_tokens");
   EXPECT_EQ(client_->Get(kTaskPath)->status, 400);

@@ -98,6 +98,18 @@ absl::StatusOr<Fault> CannedFault(absl::string_view name) {
     fault.drop_tokens = true;
     return fault;
   }
+  if (name == "stale") {
+    fault.age = absl::Seconds(10);
+    return fault;
+  }
+  if (name == "shrink") {
+    fault.edit = Fault::Edit::kShrink;
+    return fault;
+  }
+  if (name == "slow") {
+    fault.delay = absl::Seconds(4);
+    return fault;
+  }
   if (name == "malformed_truncated") {
     fault.edit = Fault::Edit::kTruncate;
     return fault;

@@ -28,6 +28,8 @@ struct Fault {
     kTruncate,
     // The body speaks of another task, which has succeeded.
     kOtherTask,
+    // The counts of items done of a task that has not ended are halved: they go back.
+    kShrink,
   };
 
   static constexpr int64_t kUntilCleared = -1;
@@ -47,6 +49,9 @@ struct Fault {
   std::string content_type = "application/json;charset=utf-8";
 
   Edit edit = Edit::kNone;
+  // The task call tells what was so long ago, as a replica does that lags behind: an older state, or that there is no
+  // such task yet.
+  absl::Duration age = absl::ZeroDuration();
   // All tokens become invalid first, the preset ones too.
   bool drop_tokens = false;
   // Added to the answer.
@@ -67,6 +72,9 @@ struct Fault {
 //   html_502                                                          a proxy's error page
 //   malformed_null, malformed_array, malformed_empty, malformed_result, malformed_truncated, malformed_other_task
 //                                                                     200 with a body that is not this task's
+//   stale                                                             the task as it was 10 s ago; see `age`
+//   shrink                                                            fewer items done than there are
+//   slow                                                              answered as ever, 4 s late
 //   redirect                                                          302; set the header `Location`
 //   hang, drip, close, reset, huge                                    see Transport; huge is 64 MiB
 //

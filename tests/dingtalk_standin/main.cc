@@ -40,6 +40,10 @@ ABSL_FLAG(std::string, access_token_file, "", "file with an access token that is
 ABSL_FLAG(absl::Duration, token_lifetime, absl::Hours(2), "of the tokens it hands out");
 ABSL_FLAG(int64_t, qps, 20, "calls per second and API; 0 = unlimited");
 ABSL_FLAG(int64_t, monthly_calls, 5000, "calls per natural month (UTC+8); 0 = unlimited");
+ABSL_FLAG(int64_t, monthly_calls_used, 0, "how many of them others have used up when it starts");
+ABSL_FLAG(absl::Duration, latency, absl::ZeroDuration(), "how long every answer takes");
+ABSL_FLAG(absl::Duration, task_hidden, absl::ZeroDuration(),
+          "how long after its creation nobody knows a copied document's task yet");
 ABSL_FLAG(absl::Duration, task_waiting, absl::Seconds(2), "how long a copied document's task waits");
 ABSL_FLAG(absl::Duration, task_running, absl::Seconds(10), "how long it runs");
 ABSL_FLAG(int64_t, task_items, 20, "its totalCount");
@@ -117,8 +121,14 @@ absl::StatusOr<DingTalkModel::Options> ModelOptions() {
   if (options.qps < 0) return Wrong("qps", "must not be negative");
   options.monthly_calls = absl::GetFlag(FLAGS_monthly_calls);
   if (options.monthly_calls < 0) return Wrong("monthly_calls", "must not be negative");
+  options.monthly_calls_used = absl::GetFlag(FLAGS_monthly_calls_used);
+  if (options.monthly_calls_used < 0) return Wrong("monthly_calls_used", "must not be negative");
+  options.latency = absl::GetFlag(FLAGS_latency);
+  if (options.latency < absl::ZeroDuration()) return Wrong("latency", "must not be negative");
 
   TaskPlan& task = options.copied_task;
+  task.hidden = absl::GetFlag(FLAGS_task_hidden);
+  if (task.hidden < absl::ZeroDuration()) return Wrong("task_hidden", "must not be negative");
   task.waiting = absl::GetFlag(FLAGS_task_waiting);
   if (task.waiting < absl::ZeroDuration()) return Wrong("task_waiting", "must not be negative");
   task.running = absl::GetFlag(FLAGS_task_running);
@@ -146,7 +156,10 @@ int Fail(int exit_code, absl::string_view message) {
 
 int Main(int argc, char* argv[]) {
   absl::SetProgramUsageMessage(
-      "A stand-in for DingTalk's gateway. Usage: dingtalk_standin [--listen=127.0.0.1:8080] ...");
+      "A stand-in for DingTalk's gateway. Usage: dingtalk_standin [--listen=127.0.0.1:8080] ...\n"
+      "While it runs, POST /control/faults makes calls fail: -d '{\"kind\": \"hang\", \"count\": 3}'. The kinds are "
+      "in\n"
+      "fault.h, the other keys in control_json.h and the other controls in dingtalk_server.h.");
   on_exit(ExitWithTwo, nullptr);
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   reading_flags = false;

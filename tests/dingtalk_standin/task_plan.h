@@ -25,6 +25,8 @@ enum class ProgressShape {
 // A task waits, runs and ends. The numbers of statuses are DingTalk's: -1 waiting, 0 running, 1 success, 2 partial
 // failure, 3 all failed, 4 failed.
 struct TaskPlan {
+  // So long after its creation nobody knows the task yet. Part of the time below.
+  absl::Duration hidden = absl::ZeroDuration();
   absl::Duration waiting = absl::Seconds(2);
   absl::Duration running = absl::Seconds(10);
   int64_t items = 20;
@@ -42,6 +44,9 @@ TaskPlan ExamplePlan();
 
 // The JSON body that describes a task `age` after its creation, with the keys in the order of DingTalk's example.
 std::string TaskBody(absl::string_view task_id, const TaskPlan& plan, absl::Duration age);
+
+// `body` of a task with half of its items done; the same if the task has ended or tells no counts.
+std::string WithFewerDone(const std::string& body);
 
 }  // namespace taskwatch::standin
 
