@@ -113,10 +113,14 @@ constexpr Row kRows[] = {
       "DingTalk refuses this app; it needs the permission $scopes"}},
     {{404, 404, Match::kAnyCode, ""},
      {ErrorReason::kTaskNotFound, Persistence::kPermanent, kUnset, "DingTalk knows no such task"}},
+    {{408, 408, Match::kAnyCode, ""},
+     {ErrorReason::kUpstreamTimeout, Persistence::kTransient, kSoon, "DingTalk did not get the call in time"}},
+    {{425, 425, Match::kAnyCode, ""},
+     {ErrorReason::kUpstreamUnavailable, Persistence::kTransient, kSoon, "DingTalk wants to get the call once more"}},
     {{429, 429, Match::kAnyCode, ""},
      {ErrorReason::kUpstreamRateLimited, Persistence::kTransient, kSoon, "over DingTalk's rate of calls"}},
     {{400, 499, Match::kAnyCode, ""},
-     {ErrorReason::kUpstreamUnknownError, Persistence::kPermanent, kUnset, "DingTalk refused the call"}},
+     {ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful, kUnset, "DingTalk refused the call"}},
     {{502, 503, Match::kAnyCode, ""},
      {ErrorReason::kUpstreamUnavailable, Persistence::kTransient, kSoon, "DingTalk is not available"}},
     {{504, 504, Match::kAnyCode, ""},
@@ -176,7 +180,9 @@ Refusal ReadRefusal(absl::string_view body, absl::string_view secret) {
 }
 
 bool IsBan(const HttpResponse& response, const Refusal& refusal) {
-  const bool page_means_ban = response.status == 200 || (400 <= response.status && response.status <= 499);
+  const bool of_a_slow_network = response.status == 408 || response.status == 425;
+  const bool page_means_ban =
+      response.status == 200 || (400 <= response.status && response.status <= 499 && !of_a_slow_network);
   return refusal.punishment || (page_means_ban && IsWebPage(response.body));
 }
 

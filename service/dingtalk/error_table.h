@@ -14,12 +14,13 @@ inline constexpr absl::string_view kErrorHeaders[] = {"x-acs-request-id", "retry
 
 // OK if `response` is a 200 that may be read as a success; else why it is not one, as the task call's documentation and
 // the gateway's behaviour have it. A rate limit arrives as 403, so the `code` in the body counts before the HTTP
-// status. A web page with 200 or 4xx, and the gateway's punishment with any status, mean that this host's address is
-// banned.
+// status. A web page with 200 or 4xx (but for 408 and 425, of which any proxy on the way makes a page), and the
+// gateway's punishment with any status, mean that this host's address is banned.
 //
 // The error carries ErrorDetails with the HTTP status, the code and the request id (of the body, else of the header).
 // kPaused and kTransient errors name in `retry_after` when to come back, where that is known; the answer's own
-// Retry-After counts more than the table's, between 1 s and 5 min. Two things are left to the caller, which knows more:
+// Retry-After counts more than the table's, between 1 s and 5 min. 408, 425, 429 and 5xx pass (kTransient); any other
+// 4xx that is not known may pass or not (kDoubtful). Two things are left to the caller, which knows more:
 // - kMonthlyQuotaExhausted has no `retry_after`: it depends on the clock (billing_month.h);
 // - kUpstreamUnauthenticated may only mean that the access token has expired: try once with a new one.
 //

@@ -82,7 +82,7 @@ std::optional<Header> TakeHeader(absl::string_view& record) {
   record.remove_prefix(sizeof(header));
   const uint64_t text_size = uint64_t{header.upstream_code_size} + header.upstream_request_id_size;
   const bool valid = header.reason < kReasons.size() &&
-                     header.persistence <= static_cast<uint8_t>(Persistence::kPaused) && text_size <= record.size();
+                     header.persistence <= static_cast<uint8_t>(Persistence::kDoubtful) && text_size <= record.size();
   return valid ? std::optional<Header>(header) : std::nullopt;
 }
 
@@ -115,6 +115,12 @@ ErrorDetails DetailsOf(const absl::Status& status) {
   details.upstream_request_id = std::string(texts.substr(0, header->upstream_request_id_size));
   details.field = std::string(texts.substr(header->upstream_request_id_size));
   return details;
+}
+
+bool FailAlike(const absl::Status& a, const absl::Status& b) {
+  const ErrorDetails of_a = DetailsOf(a);
+  const ErrorDetails of_b = DetailsOf(b);
+  return of_a.reason == of_b.reason && of_a.http_status == of_b.http_status && of_a.upstream_code == of_b.upstream_code;
 }
 
 ErrorReason ReasonOf(const absl::Status& status) {

@@ -55,6 +55,9 @@ enum class Persistence {
   kTransient,
   // It will work again, but not before `retry_after`; asking earlier makes it worse.
   kPaused,
+  // It is not known whether it passes, as with a refusal that no documentation mentions: kTransient the first time, and
+  // kPermanent if the next attempt fails alike (FailAlike).
+  kDoubtful,
 };
 
 struct ErrorDetails {
@@ -84,6 +87,9 @@ absl::Status MakeError(const ErrorDetails& details, absl::string_view message);
 
 // The details of `status`; the defaults if it has none.
 ErrorDetails DetailsOf(const absl::Status& status);
+
+// Whether two errors have the same reason, HTTP status and upstream code.
+bool FailAlike(const absl::Status& a, const absl::Status& b);
 
 // DetailsOf(status).reason, without copying the rest.
 ErrorReason ReasonOf(const absl::Status& status);

@@ -4,16 +4,23 @@
 
 namespace taskwatch {
 
-void ErrorStreak::Add(const absl::Status& error, const ErrorDetails& details, absl::Time now) {
+Persistence ErrorStreak::Add(const absl::Status& error, const ErrorDetails& details, absl::Time now) {
+  Persistence persistence = details.persistence;
+  if (persistence == Persistence::kDoubtful) {
+    const bool again = !details.not_asked && !doubtful_.ok() && FailAlike(doubtful_, error);
+    persistence = again ? Persistence::kPermanent : Persistence::kTransient;
+  }
+  if (!details.not_asked) doubtful_ = details.persistence == Persistence::kDoubtful ? error : absl::OkStatus();
   ++length_;
   last_error_ = error;
   retry_after_ = details.retry_after;
-  if (details.persistence == Persistence::kTransient) {
+  if (persistence == Persistence::kTransient) {
     // Not later than now, should the clock have been set back.
     transient_since_ = std::min(transient_since_.value_or(now), now);
   } else {
     transient_since_.reset();
   }
+  return persistence;
 }
 
 absl::Duration ErrorStreak::TransientFor(absl::Time now) const {

@@ -18,8 +18,10 @@ class ErrorStreak {
   // A fetch has succeeded: the streak is over.
   void Reset() { *this = ErrorStreak(); }
 
-  // A fetch has failed at `now` with `error`, whose details are `details`.
-  void Add(const absl::Status& error, const ErrorDetails& details, absl::Time now);
+  // A fetch has failed at `now` with `error`, whose details are `details`. Returns what its persistence amounts to: a
+  // kDoubtful one to kPermanent if the attempt before has failed alike, else to kTransient. What was `not_asked` was no
+  // attempt.
+  Persistence Add(const absl::Status& error, const ErrorDetails& details, absl::Time now);
 
   // How many fetches have failed in a row.
   int length() const { return length_; }
@@ -35,6 +37,8 @@ class ErrorStreak {
  private:
   int length_ = 0;
   absl::Status last_error_;
+  // How the last attempt failed, if that was kDoubtful; else OK.
+  absl::Status doubtful_;
   std::optional<absl::Duration> retry_after_;
   std::optional<absl::Time> transient_since_;
 };

@@ -211,8 +211,8 @@ void TaskTracker::OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result) {
 
 void TaskTracker::OnFetchError(Entry& entry, const absl::Status& error, Calls& calls) {
   const absl::Time now = loop_->Now();
-  const ErrorDetails details = DetailsOf(error);
-  entry.errors.Add(error, details, now);
+  ErrorDetails details = DetailsOf(error);
+  details.persistence = entry.errors.Add(error, details, now);
   if (IsRefusal(details.reason)) {
     if (refusals_.size() >= kMaxRefusals) refusals_.clear();
     refusals_[entry.task_id] = Refusal{error, now + options_.refusal_memory};

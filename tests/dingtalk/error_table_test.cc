@@ -111,6 +111,9 @@ TEST(ErrorTable, KnowsABan) {
 
 TEST(ErrorTable, TakesAWebPageFromABrokenGatewayForWhatItsStatusSays) {
   const Row rows[] = {
+      {408, std::string(kPage), kUnavailable, ErrorReason::kUpstreamTimeout, Persistence::kTransient, absl::Seconds(1)},
+      {425, std::string(kPage), kUnavailable, ErrorReason::kUpstreamUnavailable, Persistence::kTransient,
+       absl::Seconds(1)},
       {500, std::string(kPage), absl::StatusCode::kInternal, ErrorReason::kUpstreamSystemError, Persistence::kTransient,
        kUnset},
       {502, std::string(kPage), kUnavailable, ErrorReason::kUpstreamUnavailable, Persistence::kTransient,
@@ -163,9 +166,14 @@ TEST(ErrorTable, ReadsCodesWithoutRegardToCase) {
 TEST(ErrorTable, HasAnAnswerToEveryOtherStatus) {
   const Row rows[] = {
       {400, Refusal("Missingbody"), absl::StatusCode::kUnknown, ErrorReason::kUpstreamUnknownError,
-       Persistence::kPermanent, kUnset},
-      {400, "", absl::StatusCode::kUnknown, ErrorReason::kUpstreamUnknownError, Persistence::kPermanent, kUnset},
-      {405, "", absl::StatusCode::kUnknown, ErrorReason::kUpstreamUnknownError, Persistence::kPermanent, kUnset},
+       Persistence::kDoubtful, kUnset},
+      {400, "", absl::StatusCode::kUnknown, ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful, kUnset},
+      {405, "", absl::StatusCode::kUnknown, ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful, kUnset},
+      {499, "", absl::StatusCode::kUnknown, ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful, kUnset},
+      {408, "", kUnavailable, ErrorReason::kUpstreamTimeout, Persistence::kTransient, absl::Seconds(1)},
+      {408, Refusal("somethingNew"), kUnavailable, ErrorReason::kUpstreamTimeout, Persistence::kTransient,
+       absl::Seconds(1)},
+      {425, "", kUnavailable, ErrorReason::kUpstreamUnavailable, Persistence::kTransient, absl::Seconds(1)},
       {403, "", kPrecondition, ErrorReason::kUpstreamPermissionDenied, Persistence::kPermanent, kUnset},
       {429, "", kExhausted, ErrorReason::kUpstreamRateLimited, Persistence::kTransient, absl::Seconds(1)},
       {429, Refusal("tooMany"), kExhausted, ErrorReason::kUpstreamRateLimited, Persistence::kTransient,
@@ -184,6 +192,16 @@ TEST(ErrorTable, HasAnAnswerToEveryOtherStatus) {
       {999, "", absl::StatusCode::kInternal, ErrorReason::kUpstreamMalformedResponse, Persistence::kTransient, kUnset},
   };
   for (const Row& row : rows) ExpectRow(row);
+}
+
+TEST(ErrorTable, TakesNoAnswerForPermanentThatNoDocumentationMentions) {
+  for (int status = 100; status <= 999; ++status) {
+    // What is known of these is that they do not pass by themselves.
+    if (status == 200 || status == 401 || status == 403 || status == 404) continue;
+    const ErrorDetails details = DetailsOf(ErrorOf(Answer(status, Refusal("somethingNew"))));
+    const bool refused = 400 <= status && status <= 499 && status != 408 && status != 425 && status != 429;
+    EXPECT_EQ(details.persistence, refused ? Persistence::kDoubtful : Persistence::kTransient) << status;
+  }
 }
 
 TEST(ErrorTable, LetsA200BeParsed) {

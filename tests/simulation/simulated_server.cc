@@ -54,6 +54,8 @@ void RecordedTaskSource::OnFetched(const std::string& task_id, const absl::Statu
   const absl::Time now = loop_->Now();
   ++record.finished;
   record.last_result = result.status();
+  const absl::Status previous = record.last_asked;
+  if (!DetailsOf(result.status()).not_asked) record.last_asked = result.status();
   journal_->CheckForSecrets("the tracker", result.status());
   if (result.ok()) {
     record.last_success = now;
@@ -61,10 +63,13 @@ void RecordedTaskSource::OnFetched(const std::string& task_id, const absl::Statu
     return;
   }
   journal_->Note("tracker: fetch of ", task_id, " failed: ", ShownStatus(result.status()));
-  switch (DetailsOf(result.status()).persistence) {
+  switch (const ErrorDetails details = DetailsOf(result.status()); details.persistence) {
     case Persistence::kPaused:
       record.transient_since = absl::InfiniteFuture();
       break;
+    case Persistence::kDoubtful:
+      if (!details.not_asked && FailAlike(previous, result.status())) record.last_fatal = now;
+      [[fallthrough]];
     case Persistence::kTransient:
       record.transient_since = std::min(record.transient_since, now);
       if (now - record.transient_since >= options_.error_budget) record.last_fatal = now;

@@ -35,6 +35,8 @@ class RecordedTaskSource final : public TaskSource {
     uint64_t finished = 0;
     absl::Time last_success = absl::InfinitePast();
     absl::Status last_result;
+    // The last one for which DingTalk was asked.
+    absl::Status last_asked;
     // Since when only transient errors came; in the infinite future if the last answer was none.
     absl::Time transient_since = absl::InfiniteFuture();
     // When an error came last that may end watches.

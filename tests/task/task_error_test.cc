@@ -69,6 +69,30 @@ TEST(TaskError, CarriesARetryAfterOfZeroOrLess) {
   }
 }
 
+TEST(TaskError, CarriesEveryReasonAndPersistence) {
+  for (int reason = 0; reason <= static_cast<int>(ErrorReason::kStreamRotated); ++reason) {
+    for (int persistence = 0; persistence <= static_cast<int>(Persistence::kDoubtful); ++persistence) {
+      ErrorDetails details = Example();
+      details.reason = static_cast<ErrorReason>(reason);
+      details.persistence = static_cast<Persistence>(persistence);
+      ExpectEqual(DetailsOf(MakeError(details, "oops")), details);
+    }
+  }
+}
+
+TEST(TaskError, FailsLikeOneWithTheSameReasonStatusAndCode) {
+  const absl::Status error = MakeError(Example(), "slow down");
+  ErrorDetails other = Example();
+  other.upstream_request_id = "8F3C-2";
+  other.retry_after.reset();
+  EXPECT_TRUE(FailAlike(error, MakeError(other, "slower")));
+  std::vector<ErrorDetails> variants(3, Example());
+  variants[0].reason = ErrorReason::kUpstreamIpBanned;
+  variants[1].http_status = 429;
+  variants[2].upstream_code = "busy";
+  for (const ErrorDetails& variant : variants) EXPECT_FALSE(FailAlike(error, MakeError(variant, "slow down")));
+}
+
 TEST(TaskError, KeepsItsDetailsInCopies) {
   absl::Status original = MakeError(Example(), "slow down");
   const absl::Status copy = original;

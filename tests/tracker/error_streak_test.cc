@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "service/task/task_error.h"
@@ -18,7 +20,18 @@ const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
 
 class ErrorStreakTest : public testing::Test {
  protected:
-  void Add(const absl::Status& error, absl::Duration after) { streak_.Add(error, DetailsOf(error), kStart + after); }
+  Persistence Add(const absl::Status& error, absl::Duration after) {
+    return streak_.Add(error, DetailsOf(error), kStart + after);
+  }
+
+  static absl::Status Doubtful(int http_status, absl::string_view code) {
+    ErrorDetails details;
+    details.reason = ErrorReason::kUpstreamUnknownError;
+    details.persistence = Persistence::kDoubtful;
+    details.http_status = http_status;
+    details.upstream_code = std::string(code);
+    return MakeError(details, "as the test wishes");
+  }
 
   const absl::Status timeout_ = Error(ErrorReason::kUpstreamTimeout, Persistence::kTransient);
   const absl::Status ban_ = Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5));
@@ -65,6 +78,33 @@ TEST_F(ErrorStreakTest, CountsNoPauseAmongTransientErrors) {
   EXPECT_EQ(streak_.TransientFor(kStart + absl::Minutes(6)), absl::ZeroDuration());
   Add(timeout_, absl::Minutes(6));
   EXPECT_EQ(streak_.TransientFor(kStart + absl::Minutes(7)), absl::Minutes(1)) << "what came before the ban counts";
+}
+
+TEST_F(ErrorStreakTest, BelievesADoubtfulErrorWhenTheNextAttemptFailsAlike) {
+  EXPECT_EQ(Add(Doubtful(418, "teapot"), absl::ZeroDuration()), Persistence::kTransient);
+  EXPECT_EQ(streak_.TransientFor(kStart + absl::Seconds(1)), absl::Seconds(1)) << "it does not count as transient";
+  EXPECT_EQ(Add(Doubtful(418, "teapot"), absl::Seconds(1)), Persistence::kPermanent);
+}
+
+TEST_F(ErrorStreakTest, DoubtsAnErrorAgainThatIsAnotherOne) {
+  Add(Doubtful(418, "teapot"), absl::ZeroDuration());
+  EXPECT_EQ(Add(Doubtful(418, "kettle"), absl::Seconds(1)), Persistence::kTransient);
+  EXPECT_EQ(Add(Doubtful(417, "kettle"), absl::Seconds(2)), Persistence::kTransient);
+  Add(timeout_, absl::Seconds(3));
+  EXPECT_EQ(Add(Doubtful(417, "kettle"), absl::Seconds(4)), Persistence::kTransient);
+  streak_.Reset();
+  EXPECT_EQ(Add(Doubtful(417, "kettle"), absl::Seconds(5)), Persistence::kTransient);
+  EXPECT_EQ(Add(Doubtful(417, "kettle"), absl::Seconds(6)), Persistence::kPermanent);
+}
+
+TEST_F(ErrorStreakTest, TakesOnlyWhatWasAskedForAnAttempt) {
+  ErrorDetails not_asked = DetailsOf(Doubtful(418, "teapot"));
+  not_asked.not_asked = true;
+  const absl::Status refused = MakeError(not_asked, "the gate is closed");
+  EXPECT_EQ(Add(refused, absl::ZeroDuration()), Persistence::kTransient);
+  EXPECT_EQ(Add(Doubtful(418, "teapot"), absl::Seconds(1)), Persistence::kTransient);
+  EXPECT_EQ(Add(refused, absl::Seconds(2)), Persistence::kTransient);
+  EXPECT_EQ(Add(Doubtful(418, "teapot"), absl::Seconds(3)), Persistence::kPermanent);
 }
 
 TEST_F(ErrorStreakTest, GoesWithAClockThatIsSetBack) {

@@ -169,6 +169,25 @@ TEST_F(TaskTrackerGet, TellsAnErrorAtOnceThatNoCallerShouldWaitFor) {
   }
 }
 
+TEST_F(TaskTrackerGet, TriesOnceMoreAfterADoubtfulError) {
+  const absl::Status error = Error(ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful);
+  Answer* const unlucky = Ask();
+  source_.Answer(error);
+  EXPECT_FALSE(unlucky->has_value());
+  loop_.RunFor(absl::Seconds(5));
+  source_.Answer(error);
+  ASSERT_TRUE(unlucky->has_value());
+  EXPECT_EQ((*unlucky)->status(), error);
+  EXPECT_EQ(source_.fetches(), 2);
+
+  Answer* const lucky = Ask();
+  source_.Answer(error);
+  loop_.RunFor(absl::Seconds(5));
+  source_.Answer(Running(1));
+  ASSERT_TRUE(lucky->has_value());
+  EXPECT_THAT(**lucky, IsOk());
+}
+
 TEST_F(TaskTrackerGet, DoesNotRetryWhenTheDeadlineWouldPassFirst) {
   Answer* const answer = Ask(absl::Seconds(1), absl::Seconds(6));
   loop_.RunFor(absl::Seconds(4));

@@ -314,6 +314,35 @@ TEST_F(TaskTrackerWatch, EndsWithAPermanentError) {
   EXPECT_EQ(loop_.TimerCount(), 0u);
 }
 
+TEST_F(TaskTrackerWatch, EndsWithADoubtfulErrorOnlyWhenItHasComeAgain) {
+  RecordingSubscriber* const watcher = Watch();
+  const absl::Status error = Error(ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful);
+  source_.Answer(error);
+  EXPECT_THAT(watcher->errors, IsEmpty());
+  EXPECT_EQ(tracker_.PollStateOf("abcd").last_error, error) << "heartbeats do not tell of it";
+  TimeUntilFetch();
+  source_.Answer(Running(3));
+  TimeUntilFetch();
+  source_.Answer(error);
+  EXPECT_THAT(watcher->errors, IsEmpty()) << "an answer came in between";
+  TimeUntilFetch();
+  source_.Answer(error);
+  EXPECT_THAT(watcher->errors, ElementsAre(error));
+  EXPECT_EQ(tracker_.stats().entries, 0u);
+}
+
+TEST_F(TaskTrackerWatch, DoesNotGoOnForEverWithDoubtfulErrorsThatTakeTurns) {
+  RecordingSubscriber* const watcher = Watch();
+  const absl::Time first = loop_.Now();
+  for (int i = 0; watcher->errors.empty() && loop_.Now() - first < absl::Hours(1); ++i) {
+    const ErrorReason reason = i % 2 == 0 ? ErrorReason::kUpstreamUnknownError : ErrorReason::kUpstreamSystemError;
+    source_.Answer(Error(reason, Persistence::kDoubtful));
+    if (watcher->errors.empty()) TimeUntilFetch();
+  }
+  EXPECT_GE(loop_.Now() - first, absl::Minutes(2));
+  EXPECT_LT(loop_.Now() - first, absl::Minutes(3));
+}
+
 TEST_F(TaskTrackerWatch, RefusesATaskIdThatTheUpstreamHasJustRefused) {
   Watch();
   source_.Answer(Error(ErrorReason::kTaskNotFound, Persistence::kPermanent));

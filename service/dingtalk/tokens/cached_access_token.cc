@@ -26,6 +26,7 @@ absl::Duration MemoryOf(const ErrorDetails& error) {
     case Persistence::kPaused:
       return std::min(error.retry_after.value_or(kMaxPause), kMaxPause);
     case Persistence::kTransient:
+    case Persistence::kDoubtful:
       break;
   }
   return absl::ZeroDuration();

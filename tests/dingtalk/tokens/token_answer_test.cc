@@ -100,7 +100,7 @@ TEST(TokenAnswer, TellsWhatToCheck) {
        "--dingtalk_base_url"},
       {400, Refusal("paramError"), ErrorReason::kUpstreamUnauthenticated, Persistence::kPermanent,
        "--dingtalk_base_url"},
-      {400, Refusal("Missingbody"), ErrorReason::kUpstreamUnknownError, Persistence::kPermanent, "Missingbody"},
+      {400, Refusal("Missingbody"), ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful, "Missingbody"},
       {302, "", ErrorReason::kUpstreamUnavailable, Persistence::kTransient, "--dingtalk_base_url"},
       {500, Refusal("server.error"), ErrorReason::kUpstreamSystemError, Persistence::kTransient, "server.error"},
       {502, "", ErrorReason::kUpstreamUnavailable, Persistence::kTransient, "access token"},
