@@ -6,11 +6,19 @@
 #include "absl/hash/hash.h"
 
 namespace taskwatch {
+namespace {
 
-SnapshotCache::SnapshotCache(size_t capacity) : capacity_per_shard_(std::max<size_t>(1, capacity / kShards)) {}
+// Where there are as many in a shard, hardly one fills up long before the others.
+constexpr size_t kWorthAShard = 64;
+
+}  // namespace
+
+SnapshotCache::SnapshotCache(size_t capacity)
+    : shard_count_(std::clamp<size_t>(capacity / kWorthAShard, 1, kMaxShards)),
+      capacity_per_shard_(capacity / shard_count_) {}
 
 const SnapshotCache::Shard& SnapshotCache::ShardOf(absl::string_view task_id) const {
-  return shards_[absl::Hash<absl::string_view>()(task_id) % kShards];
+  return shards_[absl::Hash<absl::string_view>()(task_id) % shard_count_];
 }
 
 TaskSnapshotPtr SnapshotCache::Find(absl::string_view task_id) const {
@@ -25,14 +33,18 @@ TaskSnapshotPtr SnapshotCache::Find(absl::string_view task_id) const {
 TaskSnapshotPtr SnapshotCache::FindFresh(absl::string_view task_id, absl::Duration max_staleness,
                                          absl::Time now) const {
   TaskSnapshotPtr snapshot = Find(task_id);
-  if (snapshot == nullptr || IsDone(snapshot->info.state)) return snapshot;
+  return snapshot != nullptr && IsFresh(*snapshot, max_staleness, now) ? snapshot : nullptr;
+}
+
+bool SnapshotCache::IsFresh(const TaskSnapshot& snapshot, absl::Duration max_staleness, absl::Time now) {
+  if (IsDone(snapshot.info.state)) return true;
   // An age below zero means that the clock was set back: nothing is known then of how old it is.
-  const absl::Duration age = now - snapshot->observe_time;
-  const bool fresh = max_staleness > absl::ZeroDuration() && age >= absl::ZeroDuration() && age <= max_staleness;
-  return fresh ? snapshot : nullptr;
+  const absl::Duration age = now - snapshot.observe_time;
+  return max_staleness > absl::ZeroDuration() && age >= absl::ZeroDuration() && age <= max_staleness;
 }
 
 void SnapshotCache::Put(TaskSnapshotPtr snapshot) {
+  if (capacity_per_shard_ == 0) return;
   auto& shard = const_cast<Shard&>(ShardOf(snapshot->info.task_id));
   absl::MutexLock lock(&shard.mutex);
   const auto [slot, inserted] = shard.slots.try_emplace(snapshot->info.task_id);

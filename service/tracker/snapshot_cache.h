@@ -23,7 +23,7 @@ namespace taskwatch {
 // looked up since the hand last passed it stays for another round. Only the tracker writes; thread-safe.
 class SnapshotCache {
  public:
-  // Holds at most about `capacity` snapshots; at least one in each shard.
+  // Holds at most `capacity` snapshots, and nearly as many before it evicts any; none if it is 0.
   explicit SnapshotCache(size_t capacity);
 
   // The latest snapshot of a task, or null.
@@ -33,13 +33,17 @@ class SnapshotCache {
   // observed no longer ago than that. Else null.
   TaskSnapshotPtr FindFresh(absl::string_view task_id, absl::Duration max_staleness, absl::Time now) const;
 
+  // Whether `snapshot` answers such a request.
+  static bool IsFresh(const TaskSnapshot& snapshot, absl::Duration max_staleness, absl::Time now);
+
   // Replaces what is known of the snapshot's task.
   void Put(TaskSnapshotPtr snapshot);
 
   size_t size() const;
 
  private:
-  static constexpr size_t kShards = 16;
+  // One lock each. Few snapshots are in one shard, so that as many are held as are asked for.
+  static constexpr size_t kMaxShards = 16;
 
   struct Slot {
     TaskSnapshotPtr snapshot;
@@ -56,8 +60,9 @@ class SnapshotCache {
   const Shard& ShardOf(absl::string_view task_id) const;
   static void EvictOne(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
 
+  const size_t shard_count_;
   const size_t capacity_per_shard_;
-  std::array<Shard, kShards> shards_;
+  std::array<Shard, kMaxShards> shards_;
 };
 
 }  // namespace taskwatch

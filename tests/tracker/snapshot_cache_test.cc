@@ -62,5 +62,14 @@ TEST(SnapshotCache, StaysWithinItsCapacityAndKeepsWhatIsAskedFor) {
   EXPECT_EQ(cache.Find("task0"), nullptr);
 }
 
+TEST(SnapshotCache, HoldsNoMoreThanItsCapacityHoweverSmall) {
+  for (const size_t capacity : {0, 1, 2, 3, 17, 100}) {
+    SnapshotCache cache(capacity);
+    for (int i = 0; i < 1000; ++i) cache.Put(Snapshot(absl::StrCat("task", i), TaskState::kSucceeded));
+    EXPECT_EQ(cache.size(), capacity);
+    EXPECT_EQ(cache.Find("task999") != nullptr, capacity > 0) << capacity;
+  }
+}
+
 }  // namespace
 }  // namespace taskwatch
