@@ -10,10 +10,14 @@ Persistence ErrorStreak::Add(const absl::Status& error, const ErrorDetails& deta
     const bool again = !details.not_asked && !doubtful_.ok() && FailAlike(doubtful_, error);
     persistence = again ? Persistence::kPermanent : Persistence::kTransient;
   }
-  if (!details.not_asked) doubtful_ = details.persistence == Persistence::kDoubtful ? error : absl::OkStatus();
-  ++length_;
+  // What was refused without a call says nothing new of the upstream.
+  if (!details.not_asked) {
+    doubtful_ = details.persistence == Persistence::kDoubtful ? error : absl::OkStatus();
+    ++length_;
+  }
   last_error_ = error;
   retry_after_ = details.retry_after;
+  put_off_ = details.not_asked || (persistence == Persistence::kPaused && details.retry_after.has_value());
   if (persistence == Persistence::kTransient) {
     // Not later than now, should the clock have been set back.
     transient_since_ = std::min(transient_since_.value_or(now), now);

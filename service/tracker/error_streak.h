@@ -23,12 +23,16 @@ class ErrorStreak {
   // attempt.
   Persistence Add(const absl::Status& error, const ErrorDetails& details, absl::Time now);
 
-  // How many fetches have failed in a row.
+  // Whether the last fetch has failed.
+  bool failing() const { return !last_error_.ok(); }
+  // How many fetches have failed in a row, without those for which the upstream was not asked.
   int length() const { return length_; }
   // The latest error; OK if there is none.
   const absl::Status& last_error() const { return last_error_; }
   // The latest error's `retry_after`.
   std::optional<absl::Duration> retry_after() const { return retry_after_; }
+  // Whether the latest error only says when to come again: the upstream was not asked, or wants to be left alone.
+  bool put_off() const { return put_off_; }
 
   // For how long there have been transient errors and nothing else; zero if the latest error is none. A ban of five
   // minutes between two timeouts starts it anew, since DingTalk may have been well meanwhile.
@@ -40,6 +44,7 @@ class ErrorStreak {
   // How the last attempt failed, if that was kDoubtful; else OK.
   absl::Status doubtful_;
   std::optional<absl::Duration> retry_after_;
+  bool put_off_ = false;
   std::optional<absl::Time> transient_since_;
 };
 

@@ -9,6 +9,9 @@ namespace {
 constexpr absl::Duration kErrorBackoffBase = absl::Seconds(2);
 constexpr absl::Duration kErrorBackoffCap = absl::Minutes(1);
 
+// Over how long polls are spread that were put off to the same moment.
+constexpr absl::Duration kSpread = absl::Seconds(4);
+
 // More would be no pace at all.
 constexpr double kMaxSlowdown = 1e4;
 
@@ -75,6 +78,10 @@ absl::Duration FullJitterBackoff(int attempt, absl::Duration base, absl::Duratio
 
 absl::Duration NextPollDelay(const ProgressHistory& history, const PollConditions& conditions, const PollLimits& limits,
                              double jitter) {
+  if (conditions.put_off) {
+    const absl::Duration least = conditions.retry_after.value_or(absl::ZeroDuration());
+    return std::max(least, limits.min_interval) + kSpread * jitter;
+  }
   // Not std::clamp: a slowdown that is not a number counts as none.
   const double slowdown = std::min(kMaxSlowdown, conditions.slowdown > 1 ? conditions.slowdown : 1.0);
   absl::Duration interval;

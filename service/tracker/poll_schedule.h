@@ -13,6 +13,8 @@ namespace taskwatch {
 struct PollConditions {
   // How many polls have failed in a row; 0 if the last one succeeded.
   int consecutive_errors = 0;
+  // Whether the last one was put off, rather than made without success: a poll for `retry_after` later was asked for.
+  bool put_off = false;
   // With an error: the shortest time that the upstream wants to be left alone.
   std::optional<absl::Duration> retry_after;
   // The shortest `poll_interval` that a watcher has asked for.
@@ -51,8 +53,9 @@ struct PollLimits {
 //
 // A hint replaces all of this: with 30 s the interval is 30 s. Slowdown multiplies the intervals and the error that is
 // tolerated, but not the estimates: with 4, the interval at 64 s is 36 s. After errors the interval is random, up to
-// 2 s, 4 s, 8 s and so on to a minute (full jitter), and at least `retry_after`, which may exceed the limits. The
-// result never falls as slowdown grows, and is finite.
+// 2 s, 4 s, 8 s and so on to a minute (full jitter), and at least `retry_after`, which may exceed the limits. What was
+// put off comes again after `retry_after` and up to 4 s, at random: it holds for many tasks, which are not to come in
+// one moment. The result never falls as slowdown grows, and is finite.
 //
 // Measured by //tests/benchmarks:poll_policy; docs/decisions says what else was tried.
 absl::Duration NextPollDelay(const ProgressHistory& history, const PollConditions& conditions, const PollLimits& limits,

@@ -150,9 +150,8 @@ bool TaskTracker::ForgetIfUnneeded(Entry& entry) {
 }
 
 void TaskTracker::PlanNextPoll(Entry& entry) {
-  const bool final = entry.snapshot != nullptr && IsDone(entry.snapshot->info.state);
-  if (entry.audience.empty() || final) return entry.fetch.set_poll_time(absl::InfiniteFuture());
-  const bool failing = entry.errors.length() > 0;
+  if (entry.audience.empty() || IsFinal(entry.snapshot)) return entry.fetch.set_poll_time(absl::InfiniteFuture());
+  const bool failing = entry.errors.failing();
   if (entry.snapshot == nullptr && !failing) return entry.fetch.set_poll_time(absl::InfinitePast());
   PollConditions conditions;
   conditions.consecutive_errors = entry.errors.length();
@@ -184,6 +183,7 @@ void TaskTracker::StartFetch(Entry& entry) {
 
 FetchOptions TaskTracker::FetchOptionsOf(const Entry& entry) {
   FetchOptions options;
+  conditions.put_off = entry.errors.put_off();
   // The watchers of a task of which nothing is known are waiting as well.
   if (entry.gets.empty() && entry.snapshot != nullptr) options.priority = Priority::kPoll;
   if (entry.audience.empty()) options.deadline = entry.gets.LatestDeadline();

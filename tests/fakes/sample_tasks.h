@@ -38,6 +38,16 @@ inline absl::Status Error(ErrorReason reason, Persistence persistence,
   return MakeError(details, "as the test wishes");
 }
 
+// The same, of a call that was not made.
+inline absl::Status NotAsked(ErrorReason reason, Persistence persistence, absl::Duration retry_after) {
+  ErrorDetails details;
+  details.reason = reason;
+  details.persistence = persistence;
+  details.retry_after = retry_after;
+  details.not_asked = true;
+  return MakeError(details, "as the test wishes, without a call");
+}
+
 }  // namespace taskwatch
 
 #endif  // TASKWATCH_TESTS_FAKES_SAMPLE_TASKS_H_

@@ -40,6 +40,7 @@ class ErrorStreakTest : public testing::Test {
 
 TEST_F(ErrorStreakTest, IsEmptyAtFirst) {
   EXPECT_EQ(streak_.length(), 0);
+  EXPECT_FALSE(streak_.failing());
   EXPECT_THAT(streak_.last_error(), IsOk());
   EXPECT_EQ(streak_.retry_after(), std::nullopt);
   EXPECT_EQ(streak_.TransientFor(kStart), absl::ZeroDuration());
@@ -105,6 +106,25 @@ TEST_F(ErrorStreakTest, TakesOnlyWhatWasAskedForAnAttempt) {
   EXPECT_EQ(Add(Doubtful(418, "teapot"), absl::Seconds(1)), Persistence::kTransient);
   EXPECT_EQ(Add(refused, absl::Seconds(2)), Persistence::kTransient);
   EXPECT_EQ(Add(Doubtful(418, "teapot"), absl::Seconds(3)), Persistence::kPermanent);
+}
+
+TEST_F(ErrorStreakTest, CountsNothingForWhichTheUpstreamWasNotAskedButKeepsIt) {
+  Add(timeout_, absl::ZeroDuration());
+  EXPECT_FALSE(streak_.put_off());
+  const absl::Status refused = NotAsked(ErrorReason::kUpstreamTimeout, Persistence::kTransient, absl::Seconds(1));
+  Add(refused, absl::Minutes(1));
+  EXPECT_EQ(streak_.length(), 1);
+  EXPECT_TRUE(streak_.failing());
+  EXPECT_TRUE(streak_.put_off());
+  EXPECT_EQ(streak_.last_error(), refused);
+  EXPECT_EQ(streak_.TransientFor(kStart + absl::Minutes(2)), absl::Minutes(2)) << "an outage counts all the same";
+}
+
+TEST_F(ErrorStreakTest, TakesABanForAPauseOnlyIfItIsKnownHowLong) {
+  Add(ban_, absl::ZeroDuration());
+  EXPECT_TRUE(streak_.put_off());
+  Add(Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused), absl::ZeroDuration());
+  EXPECT_FALSE(streak_.put_off());
 }
 
 TEST_F(ErrorStreakTest, GoesWithAClockThatIsSetBack) {

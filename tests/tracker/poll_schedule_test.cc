@@ -170,6 +170,25 @@ TEST(PollSchedule, NeverUndercutsTheUpstreamsWishToWait) {
   EXPECT_EQ(Delay(Aged(1), conditions), absl::Minutes(20));
 }
 
+TEST(PollSchedule, SpreadsWhatWasPutOffOverFourSecondsWithoutBackoff) {
+  PollConditions conditions;
+  conditions.put_off = true;
+  conditions.retry_after = absl::Seconds(300);
+  for (const int errors : {0, 1, 40}) {
+    conditions.consecutive_errors = errors;
+    EXPECT_EQ(NextPollDelay(Aged(64), conditions, PollLimits(), 0.0), absl::Seconds(300));
+    EXPECT_EQ(NextPollDelay(Aged(64), conditions, PollLimits(), 0.5), absl::Seconds(302));
+    EXPECT_LT(NextPollDelay(Aged(64), conditions, PollLimits(), 0.999), absl::Seconds(304));
+  }
+}
+
+TEST(PollSchedule, KeepsItsDistanceAlsoFromWhatWasPutOffForLess) {
+  PollConditions conditions;
+  conditions.put_off = true;
+  conditions.retry_after = absl::Milliseconds(10);
+  EXPECT_EQ(NextPollDelay(Aged(64), conditions, PollLimits(), 0.0), absl::Seconds(1));
+}
+
 TEST(PollSchedule, StretchesIntervalsAndHintsUnderPressure) {
   EXPECT_EQ(Delay(Aged(64), Under(3)), absl::Seconds(27));
   PollConditions conditions = Under(3);
