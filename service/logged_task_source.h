@@ -23,7 +23,7 @@ class LoggedTaskSource final : public TaskSource {
   explicit LoggedTaskSource(TaskSource* source) : source_(source) {}
 
   void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
-  void Join(absl::string_view task_id, const FetchOptions& options) override { source_->Join(task_id, options); }
+  bool Join(absl::string_view task_id, const FetchOptions& options) override { return source_->Join(task_id, options); }
   bool Cancel(absl::string_view task_id) override { return source_->Cancel(task_id); }
 
  private:

@@ -91,7 +91,7 @@ void DingTalkTaskSource::Fetch(absl::string_view task_id, const FetchOptions& op
   Begin(attempt);
 }
 
-void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& options) {
+bool DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& options) {
   const auto [begin, end] = waiting_.equal_range(task_id);
   for (auto waiting = begin; waiting != end; ++waiting) {
     Attempt& attempt = *waiting->second;
@@ -101,6 +101,7 @@ void DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& opt
       gate_->Join(attempt.request_id, attempt.options.priority, attempt.options.deadline);
     }
   }
+  return begin != end;
 }
 
 bool DingTalkTaskSource::Cancel(absl::string_view task_id) {

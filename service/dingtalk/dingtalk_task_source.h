@@ -43,7 +43,7 @@ class DingTalkTaskSource final : public TaskSource {
       : loop_(loop), http_(http), tokens_(tokens), gate_(gate), options_(options) {}
 
   void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
-  void Join(absl::string_view task_id, const FetchOptions& options) override;
+  bool Join(absl::string_view task_id, const FetchOptions& options) override;
   bool Cancel(absl::string_view task_id) override;
 
  private:

@@ -33,8 +33,9 @@ class TaskSource {
   virtual void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) = 0;
 
   // Lets another request join the fetch of `task_id` that is in flight: if that still waits for its turn, it takes the
-  // higher of the two priorities and the later of the two deadlines. Otherwise does nothing.
-  virtual void Join(absl::string_view task_id, const FetchOptions& options) = 0;
+  // higher of the two priorities and the later of the two deadlines, and Join returns true: the upstream will be asked
+  // after this. Otherwise does nothing and returns false.
+  virtual bool Join(absl::string_view task_id, const FetchOptions& options) = 0;
 
   // Nobody wants the fetch of `task_id` that is in flight any more. If it still waits for its turn, it is given up: its
   // `done` is destroyed without being called, nothing has been spent, and Cancel returns true. Otherwise it goes on,

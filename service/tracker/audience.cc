@@ -1,6 +1,5 @@
 #include "service/tracker/audience.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace taskwatch {
@@ -11,8 +10,18 @@ constexpr size_t kSlice = 256;
 
 }  // namespace
 
-void Audience::Add(WatchId id, TaskSubscriber* subscriber, std::optional<absl::Duration> poll_interval) {
+bool Audience::Add(WatchId id, TaskSubscriber* subscriber, std::optional<absl::Duration> poll_interval) {
+  if (closed_) return false;
   watchers_[id] = Watcher{subscriber, poll_interval, version_};
+  if (poll_interval.has_value()) ++wishes_[*poll_interval];
+  return true;
+}
+
+bool Audience::Remove(WatchId id) {
+  const auto watcher = watchers_.find(id);
+  if (watcher == watchers_.end()) return false;
+  Erase(watcher);
+  return true;
 }
 
 std::vector<TaskSubscriber*> Audience::RemoveAll() {
@@ -20,16 +29,21 @@ std::vector<TaskSubscriber*> Audience::RemoveAll() {
   subscribers.reserve(watchers_.size());
   for (const auto& [id, watcher] : watchers_) subscribers.push_back(watcher.subscriber);
   watchers_.clear();
+  wishes_.clear();
   return subscribers;
 }
 
 std::optional<absl::Duration> Audience::ShortestPollInterval() const {
-  std::optional<absl::Duration> shortest;
-  for (const auto& [id, watcher] : watchers_) {
-    if (!watcher.poll_interval.has_value()) continue;
-    shortest = std::min(shortest.value_or(absl::InfiniteDuration()), *watcher.poll_interval);
+  if (wishes_.empty()) return std::nullopt;
+  return wishes_.begin()->first;
+}
+
+Audience::Watchers::iterator Audience::Erase(Watchers::iterator watcher) {
+  if (watcher->second.poll_interval.has_value()) {
+    const auto wish = wishes_.find(*watcher->second.poll_interval);
+    if (--wish->second == 0) wishes_.erase(wish);
   }
-  return shortest;
+  return watchers_.erase(watcher);
 }
 
 bool Audience::Tell(const TaskSnapshotPtr& snapshot) { return !more_outstanding_ && TellSlice(snapshot); }
@@ -41,6 +55,7 @@ bool Audience::TellMore(const TaskSnapshotPtr& snapshot) {
 
 bool Audience::TellSlice(const TaskSnapshotPtr& snapshot) {
   const bool final = IsDone(snapshot->info.state);
+  closed_ = closed_ || final;
   if (pass_reached_ == 0) pass_version_ = version_;
   size_t told = 0;
   auto watcher = watchers_.upper_bound(pass_reached_);
@@ -48,7 +63,7 @@ bool Audience::TellSlice(const TaskSnapshotPtr& snapshot) {
     pass_reached_ = watcher->first;
     const bool knows = std::exchange(watcher->second.told_version, version_) == version_;
     TaskSubscriber* const subscriber = watcher->second.subscriber;
-    watcher = final ? watchers_.erase(watcher) : std::next(watcher);
+    watcher = final ? Erase(watcher) : std::next(watcher);
     if (knows) continue;
     subscriber->OnUpdate(snapshot);
     ++told;

@@ -30,10 +30,11 @@ class Audience {
 
   // Adds a watcher that knows the current state already, so it is told the next change first. `id` must be greater
   // than those added before, and not 0. `poll_interval` is how often the watcher would like the task to be polled.
-  void Add(WatchId id, TaskSubscriber* subscriber, std::optional<absl::Duration> poll_interval);
+  // Returns false and adds nobody once Tell was given the final state: that is all that there is to tell.
+  [[nodiscard]] bool Add(WatchId id, TaskSubscriber* subscriber, std::optional<absl::Duration> poll_interval);
 
   // Removes a watcher, which is not called again; returns whether it was there.
-  bool Remove(WatchId id) { return watchers_.erase(id) > 0; }
+  bool Remove(WatchId id);
 
   // Removes all watchers and returns them.
   std::vector<TaskSubscriber*> RemoveAll();
@@ -41,7 +42,7 @@ class Audience {
   bool empty() const { return watchers_.empty(); }
   size_t size() const { return watchers_.size(); }
 
-  // The shortest interval that a watcher wants, or nothing if none cares.
+  // The shortest interval that a watcher wants, or nothing if none cares. Takes no longer for more watchers.
   std::optional<absl::Duration> ShortestPollInterval() const;
 
   // Records that the task has changed. Its watchers are told by the next call of Tell, or by TellMore.
@@ -63,9 +64,17 @@ class Audience {
     uint64_t told_version;
   };
 
-  bool TellSlice(const TaskSnapshotPtr& snapshot);
+  using Watchers = absl::btree_map<WatchId, Watcher>;
 
-  absl::btree_map<WatchId, Watcher> watchers_;
+  bool TellSlice(const TaskSnapshotPtr& snapshot);
+  // Returns the one after it.
+  Watchers::iterator Erase(Watchers::iterator watcher);
+
+  Watchers watchers_;
+  // How many watchers want which interval.
+  absl::btree_map<absl::Duration, size_t> wishes_;
+  // Whether the final state is being told, or has been.
+  bool closed_ = false;
   // Counts changes.
   uint64_t version_ = 0;
   // A pass over all watchers, one slice after the other: the version at its beginning, the watcher that it reached

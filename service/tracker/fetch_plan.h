@@ -25,7 +25,7 @@ class FetchPlan {
 
   // The next fetch begins now, and the timer is cancelled.
   void Begin();
-  // The fetch in flight has been answered.
+  // The fetch in flight has been answered, or cancelled before it was made.
   void End() { in_flight_ = false; }
 
   bool in_flight() const { return in_flight_; }

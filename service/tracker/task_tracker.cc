@@ -20,6 +20,16 @@ bool IsRefusal(ErrorReason reason) {
   return reason == ErrorReason::kUpstreamParamError || reason == ErrorReason::kTaskNotFound;
 }
 
+bool IsFinal(const TaskSnapshotPtr& snapshot) { return snapshot != nullptr && IsDone(snapshot->info.state); }
+
+// Whether the next attempt may tell a caller more than this one. Of what was not asked the whole server knows when to
+// ask again. A malformed answer is a bug of the upstream's, and a certificate that is not trusted is wrong for longer
+// than a caller waits: the next one would be as bad, and cost a call.
+bool IsWorthRetrying(const ErrorDetails& details) {
+  return details.persistence == Persistence::kTransient && !details.not_asked &&
+         details.reason != ErrorReason::kUpstreamMalformedResponse && details.reason != ErrorReason::kUpstreamUntrusted;
+}
+
 }  // namespace
 
 TaskTracker::TaskTracker(EventLoop* loop, TaskSource* source, SnapshotCache* cache, const Options& options)
@@ -35,10 +45,15 @@ TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration ma
     return id;
   }
   Entry& entry = EntryOf(task_id);
-  const bool can_join = entry.fetch.in_flight() && max_staleness > absl::ZeroDuration();
+  bool can_join = false;
+  if (entry.fetch.in_flight()) {
+    FetchOptions options;
+    if (entry.audience.empty()) options.deadline = deadline;
+    // A fetch that still waits for its turn will be made after this, and so is fresh enough for everybody.
+    can_join = source_->Join(task_id, options) || max_staleness > absl::ZeroDuration();
+  }
   entry.gets.Add(id, can_join ? entry.fetch.latest() : entry.fetch.latest() + 1, deadline,
                  [this, &entry, id] { OnGetDeadline(entry, id); });
-  if (entry.fetch.in_flight()) source_->Join(task_id, FetchOptionsOf(entry));
   ScheduleFetch(entry);
   return id;
 }
@@ -46,17 +61,15 @@ TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration ma
 bool TaskTracker::CancelGet(absl::string_view task_id, GetId id) {
   if (gets_.erase(id) == 0) return false;
   const auto entry = entries_.find(task_id);
-  const bool was_waiting = entry != entries_.end() && entry->second.gets.Remove(id);
-  if (was_waiting && !ForgetIfUnneeded(entry->second)) ScheduleFetch(entry->second);
+  if (entry != entries_.end() && entry->second.gets.Remove(id)) Settle(entry->second);
   return true;
 }
 
 absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view task_id,
                                                            std::optional<absl::Duration> poll_interval,
                                                            TaskSubscriber* subscriber) {
-  TaskSnapshotPtr snapshot = cache_->Find(task_id);
-  if (snapshot == nullptr) snapshot = Recall(task_id);
-  if (snapshot != nullptr && IsDone(snapshot->info.state)) return WatchStart{0, std::move(snapshot)};
+  TaskSnapshotPtr snapshot = Latest(task_id);
+  if (IsFinal(snapshot)) return WatchStart{0, std::move(snapshot)};
   if (const absl::Status* refusal = RefusalOf(task_id)) return *refusal;
   if (watchers_ >= options_.max_watchers) {
     ErrorDetails details;
@@ -68,11 +81,12 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
   }
   Entry& entry = EntryOf(task_id);
   const WatchId id = ++last_id_;
-  entry.audience.Add(id, subscriber, poll_interval);
+  const bool is_first = entry.audience.empty();
+  const std::optional<absl::Duration> wish = entry.audience.ShortestPollInterval();
+  if (!entry.audience.Add(id, subscriber, poll_interval)) return WatchStart{0, entry.snapshot};
   ++watchers_;
-  const bool is_first = entry.audience.size() == 1;
   // After an error a wish does not count, and newcomers must not put off the next attempt, nor bring it forward.
-  const bool wish_counts = poll_interval.has_value() && entry.errors.length() == 0;
+  const bool wish_counts = wish != entry.audience.ShortestPollInterval() && !entry.errors.failing();
   if (is_first || wish_counts) PlanNextPoll(entry);
   WatchStart start{id, entry.snapshot};
   // A get's deadline is not the watcher's.
@@ -82,10 +96,14 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
 }
 
 void TaskTracker::Unwatch(absl::string_view task_id, WatchId id) {
-  const auto entry = entries_.find(task_id);
-  if (entry == entries_.end() || !entry->second.audience.Remove(id)) return;
+  const auto found = entries_.find(task_id);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  const std::optional<absl::Duration> wish = entry.audience.ShortestPollInterval();
+  if (!entry.audience.Remove(id)) return;
   --watchers_;
-  if (!ForgetIfUnneeded(entry->second)) ScheduleFetch(entry->second);
+  if (wish != entry.audience.ShortestPollInterval() && !entry.errors.failing()) PlanNextPoll(entry);
+  Settle(entry);
 }
 
 TaskTracker::PollState TaskTracker::PollStateOf(absl::string_view task_id) const {
@@ -104,10 +122,17 @@ TaskTracker::Stats TaskTracker::stats() const {
   return stats;
 }
 
-TaskSnapshotPtr TaskTracker::Recall(absl::string_view task_id) {
+TaskSnapshotPtr TaskTracker::Latest(absl::string_view task_id) {
+  const auto entry = entries_.find(task_id);
+  // The cache may have lost it.
+  if (entry != entries_.end() && entry->second.snapshot != nullptr) return entry->second.snapshot;
+  if (TaskSnapshotPtr snapshot = cache_->Find(task_id)) return snapshot;
   // For a task that has an entry it was tried already.
-  if (options_.finished_tasks == nullptr || entries_.contains(task_id)) return nullptr;
-  if (cache_->Find(task_id) != nullptr) return nullptr;
+  return entry == entries_.end() ? Recall(task_id) : nullptr;
+}
+
+TaskSnapshotPtr TaskTracker::Recall(absl::string_view task_id) {
+  if (options_.finished_tasks == nullptr) return nullptr;
   TaskSnapshotPtr snapshot = options_.finished_tasks->Find(task_id);
   if (snapshot == nullptr) return nullptr;
   ++stats_.recalled;
@@ -125,9 +150,8 @@ const absl::Status* TaskTracker::RefusalOf(absl::string_view task_id) {
 
 std::optional<absl::StatusOr<TaskSnapshotPtr>> TaskTracker::KnownAnswer(absl::string_view task_id,
                                                                         absl::Duration max_staleness) {
-  TaskSnapshotPtr snapshot = cache_->FindFresh(task_id, max_staleness, loop_->Now());
-  if (snapshot == nullptr) snapshot = Recall(task_id);
-  if (snapshot != nullptr) return snapshot;
+  TaskSnapshotPtr snapshot = Latest(task_id);
+  if (snapshot != nullptr && SnapshotCache::IsFresh(*snapshot, max_staleness, loop_->Now())) return snapshot;
   if (max_staleness <= absl::ZeroDuration()) return std::nullopt;
   if (const absl::Status* refusal = RefusalOf(task_id)) return *refusal;
   return std::nullopt;
@@ -143,10 +167,14 @@ TaskTracker::Entry& TaskTracker::EntryOf(absl::string_view task_id) {
   return entry;
 }
 
-bool TaskTracker::ForgetIfUnneeded(Entry& entry) {
-  if (entry.fetch.in_flight() || !entry.gets.empty() || !entry.audience.empty()) return false;
+void TaskTracker::Settle(Entry& entry) {
+  if (!entry.gets.empty() || !entry.audience.empty()) return ScheduleFetch(entry);
+  if (entry.fetch.in_flight()) {
+    if (!source_->Cancel(entry.task_id)) return;
+    entry.fetch.End();
+    ++stats_.fetches_cancelled;
+  }
   entries_.erase(entry.task_id);
-  return true;
 }
 
 void TaskTracker::PlanNextPoll(Entry& entry) {
@@ -155,6 +183,7 @@ void TaskTracker::PlanNextPoll(Entry& entry) {
   if (entry.snapshot == nullptr && !failing) return entry.fetch.set_poll_time(absl::InfinitePast());
   PollConditions conditions;
   conditions.consecutive_errors = entry.errors.length();
+  conditions.put_off = entry.errors.put_off();
   conditions.retry_after = entry.errors.retry_after();
   conditions.hint = entry.audience.ShortestPollInterval();
   if (options_.slowdown) conditions.slowdown = options_.slowdown();
@@ -183,7 +212,6 @@ void TaskTracker::StartFetch(Entry& entry) {
 
 FetchOptions TaskTracker::FetchOptionsOf(const Entry& entry) {
   FetchOptions options;
-  conditions.put_off = entry.errors.put_off();
   // The watchers of a task of which nothing is known are waiting as well.
   if (entry.gets.empty() && entry.snapshot != nullptr) options.priority = Priority::kPoll;
   if (entry.audience.empty()) options.deadline = entry.gets.LatestDeadline();
@@ -205,7 +233,7 @@ void TaskTracker::OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result) {
   }
   PlanNextPoll(entry);
   TellWatchers(entry, &Audience::Tell);
-  if (!ForgetIfUnneeded(entry)) ScheduleFetch(entry);
+  Settle(entry);
   for (auto& call : calls) call();
 }
 
@@ -225,8 +253,8 @@ void TaskTracker::OnFetchError(Entry& entry, const absl::Status& error, Calls& c
 
 void TaskTracker::Observe(Entry& entry, TaskInfo info) {
   const absl::Time now = loop_->Now();
-  const TaskSnapshotPtr known = cache_->Find(entry.task_id);
-  if (known != nullptr && IsDone(known->info.state)) {
+  const TaskSnapshotPtr known = IsFinal(entry.snapshot) ? entry.snapshot : cache_->Find(entry.task_id);
+  if (IsFinal(known)) {
     if (known->info != info) ++stats_.final_states_contradicted;
     if (entry.snapshot != known) entry.audience.NoteChange();
     entry.snapshot = known;
@@ -260,18 +288,17 @@ void TaskTracker::AnswerGets(const std::vector<GetId>& ids, const absl::StatusOr
 
 void TaskTracker::OnGetDeadline(Entry& entry, GetId id) {
   entry.gets.Remove(id);
-  if (!ForgetIfUnneeded(entry)) ScheduleFetch(entry);
+  Settle(entry);
   AnswerGet(id, absl::DeadlineExceededError("DingTalk did not answer before the caller's deadline"));
 }
 
 void TaskTracker::RetryOrFailGets(Entry& entry, const absl::Status& error, const ErrorDetails& details, Calls& calls) {
+  // Only polls are deferred: the gets that had joined this one get a fetch of their own at once.
+  if (details.reason == ErrorReason::kPollDeferred) return entry.fetch.set_retry_time(absl::InfinitePast());
   const absl::Time now = loop_->Now();
   const absl::Duration delay = std::max(FullJitterBackoff(entry.errors.length() - 1, kRetryBase, kRetryCap, Jitter()),
                                         details.retry_after.value_or(absl::ZeroDuration()));
-  // A malformed answer is a bug of the upstream's: the next one costs a call and will be malformed too.
-  const bool worth_retrying = details.persistence == Persistence::kTransient &&
-                              details.reason != ErrorReason::kUpstreamMalformedResponse &&
-                              delay <= options_.max_retry_delay;
+  const bool worth_retrying = IsWorthRetrying(details) && delay <= options_.max_retry_delay;
   std::optional<WaitingGets::Retry> retry;
   if (worth_retrying) {
     // The next attempt will take about as long as the last one did.
@@ -296,7 +323,7 @@ void TaskTracker::TellWatchers(Entry& entry, bool (Audience::*tell)(const TaskSn
     const auto found = entries_.find(task_id);
     if (found == entries_.end()) return;
     TellWatchers(found->second, &Audience::TellMore);
-    if (!ForgetIfUnneeded(found->second)) ScheduleFetch(found->second);
+    Settle(found->second);
   }));
 }
 

@@ -74,6 +74,8 @@ class TaskTracker {
   struct Stats {
     uint64_t fetches_started = 0;
     uint64_t fetches_failed = 0;
+    // Given up before they were made, because nobody waited for them any more.
+    uint64_t fetches_cancelled = 0;
     // Answers that differ from the final state that is known.
     uint64_t final_states_contradicted = 0;
     // Final states found in `finished_tasks` and not in the cache.
@@ -108,12 +110,14 @@ class TaskTracker {
   TaskTracker(EventLoop* loop, TaskSource* source, SnapshotCache* cache, const Options& options);
 
   // Calls `done` once with a snapshot that is final or observed at most `max_staleness` ago; with zero, by a fetch that
-  // began after this call. Joins the fetch in flight where that is good enough. At `deadline` it calls `done` with
-  // DEADLINE_EXCEEDED. Never calls `done` before returning: an answer that is known already is posted to the loop.
+  // was made after this call. Joins the fetch in flight where that is good enough: with zero, if it still waits for its
+  // turn. At `deadline` it calls `done` with DEADLINE_EXCEEDED. Never calls `done` before returning: an answer that is
+  // known already is posted to the loop.
   GetId Get(absl::string_view task_id, absl::Duration max_staleness, absl::Time deadline, GetDone done);
 
-  // Cancels a get: destroys its `done` without calling it. The fetch goes on: it has been paid for. Returns whether
-  // the get was still to be answered; if not, it does nothing.
+  // Cancels a get: destroys its `done` without calling it. Returns whether the get was still to be answered; if not, it
+  // does nothing. A fetch that nobody wants any more is given up if it still waits for its turn; one that has been made
+  // goes on, since it has been paid for, and what it tells is kept.
   bool CancelGet(absl::string_view task_id, GetId id);
 
   // Subscribes to a task and returns its latest known state in one step, so that no change falls between the two.
@@ -122,8 +126,8 @@ class TaskTracker {
   absl::StatusOr<WatchStart> Watch(absl::string_view task_id, std::optional<absl::Duration> poll_interval,
                                    TaskSubscriber* subscriber);
 
-  // Ends a subscription: after this returns the subscriber is not called again. Polling stops with the last one. Does
-  // nothing for a subscription that has ended.
+  // Ends a subscription: after this returns the subscriber is not called again. Polling stops with the last one, and a
+  // fetch is given up as by CancelGet. Does nothing for a subscription that has ended.
   void Unwatch(absl::string_view task_id, WatchId id);
 
   PollState PollStateOf(absl::string_view task_id) const;
@@ -153,6 +157,8 @@ class TaskTracker {
   // Calls to make once the tracker's own state is consistent again.
   using Calls = std::vector<absl::AnyInvocable<void()>>;
 
+  // The latest snapshot of a task, or null.
+  TaskSnapshotPtr Latest(absl::string_view task_id);
   // The final snapshot of a task that has left the cache or ended before a restart, back in the cache; else null.
   TaskSnapshotPtr Recall(absl::string_view task_id);
   // The error with which DingTalk refused the task id a moment ago, or null.
@@ -162,15 +168,17 @@ class TaskTracker {
 
   // The entry of a task; a new one if there is none.
   Entry& EntryOf(absl::string_view task_id);
-  // Erases the entry if it has no gets, no watchers and no fetch in flight; returns whether it did.
-  bool ForgetIfUnneeded(Entry& entry);
+  // To be called whenever gets or watchers may have left, as the last thing that is done with the entry: gives up a
+  // fetch that nobody wants any more, and erases the entry if it has no gets, no watchers and no fetch in flight;
+  // otherwise sees to its next fetch.
+  void Settle(Entry& entry);
 
   // Decides when the watchers want the next poll.
   void PlanNextPoll(Entry& entry);
   // Starts the next fetch if it is due, or else sets the timer for it. Does nothing while one is in flight.
   void ScheduleFetch(Entry& entry);
   void StartFetch(Entry& entry);
-  // How urgent the next fetch of the entry is.
+  // How urgent the next fetch of the entry is, or the one in flight has become.
   static FetchOptions FetchOptionsOf(const Entry& entry);
 
   void OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result);

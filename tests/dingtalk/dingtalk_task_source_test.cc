@@ -463,9 +463,9 @@ TEST_F(DingTalkTaskSourceTest, MakesAWaitingFetchMoreUrgentWhenSomebodyJoins) {
   fetch_options_.priority = Priority::kPoll;
   fetch_options_.deadline = loop_.Now() + absl::Seconds(5);
   const auto answer = Begin();
-  source_->Join("other", {Priority::kCaller, absl::InfiniteFuture()});
+  EXPECT_FALSE(source_->Join("other", {Priority::kCaller, absl::InfiniteFuture()}));
   EXPECT_EQ(gate_.waiting[0].request.priority, Priority::kPoll);
-  source_->Join("abcd", {Priority::kCaller, loop_.Now() + absl::Seconds(3)});
+  EXPECT_TRUE(source_->Join("abcd", {Priority::kCaller, loop_.Now() + absl::Seconds(3)}));
   EXPECT_EQ(gate_.waiting[0].request.priority, Priority::kCaller);
   EXPECT_EQ(gate_.waiting[0].request.deadline, fetch_options_.deadline);
 }
@@ -474,15 +474,16 @@ TEST_F(DingTalkTaskSourceTest, RemembersWhoJoinsUntilThereIsAToken) {
   tokens_.hold = true;
   fetch_options_.priority = Priority::kPoll;
   const auto answer = Begin();
-  source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()});
+  EXPECT_TRUE(source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()}));
   http_.Expect(kCall, HttpAnswer(200, kRunning));
   tokens_.hold = false;
   tokens_.answers = {"canary-1"};
   tokens_.held[0](std::string("canary-1"));
   EXPECT_EQ(gate_.requests[0].priority, Priority::kCaller);
-  source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()});
+  EXPECT_TRUE(source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()})) << "its request is yet to be sent";
   loop_.RunPosted();
   EXPECT_TRUE(answer->has_value());
+  EXPECT_FALSE(source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()}));
 }
 
 TEST_F(DingTalkTaskSourceTest, GivesUpAFetchThatIsCancelledBeforeItsCallIsMade) {

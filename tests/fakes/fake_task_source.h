@@ -23,13 +23,15 @@ class FakeTaskSource final : public TaskSource {
     ++fetches_;
   }
 
-  // Remembers the higher priority and the later deadline, as if every fetch in flight waited for its turn.
-  void Join(absl::string_view task_id, const FetchOptions& options) override {
+  // Remembers the higher priority and the later deadline, even of a fetch that has been made.
+  bool Join(absl::string_view task_id, const FetchOptions& options) override {
     for (Call& call : calls_) {
       if (call.task_id != task_id) continue;
       call.options.priority = std::max(call.options.priority, options.priority);
       call.options.deadline = std::max(call.options.deadline, options.deadline);
+      return !calling;
     }
+    return false;
   }
 
   // As if no fetch in flight had been made yet, unless `calling`.

@@ -29,11 +29,7 @@ void CheckState(World* world, const SimulatedServer& server, const std::string& 
 }  // namespace
 
 Getter::Getter(World* world, Options options)
-    : world_(world),
-      server_(world->server),
-      options_(std::move(options)),
-      asked_(world->loop->Now()),
-      fetches_before_(server_->source().RecordOf(options_.task_id).started) {
+    : world_(world), server_(world->server), options_(std::move(options)), asked_(world->loop->Now()) {
   world_->journal->Note(options_.name, ": gets ", options_.task_id, ", at most ",
                         absl::FormatDuration(options_.max_staleness), " old, within ",
                         absl::FormatDuration(options_.timeout));
@@ -72,7 +68,6 @@ void Getter::OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
 void Getter::CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
   Journal& journal = *world_->journal;
   const absl::Time now = world_->loop->Now();
-  const RecordedTaskSource::Record& record = server_->source().RecordOf(options_.task_id);
   if (now > asked_ + options_.timeout) {
     journal.Break(Invariant::kNobodyWaitsTooLong, options_.name, " is answered after its deadline");
   }
@@ -93,7 +88,7 @@ void Getter::CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
       journal.Break(Invariant::kGetsAreFreshEnough, options_.name, " gets what is ",
                     absl::FormatDuration(now - snapshot.observe_time), " old");
     }
-  } else if (record.finished <= fetches_before_) {
+  } else if (server_->http().ObservationsOf(options_.task_id).back().sent < asked_) {
     journal.Break(Invariant::kGetsAreFreshEnough, options_.name, " gets what was asked for before it came");
   }
 }

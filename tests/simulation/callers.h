@@ -48,7 +48,6 @@ class Getter {
   SimulatedServer* const server_;
   const Options options_;
   const absl::Time asked_;
-  const uint64_t fetches_before_;
   uint64_t call_id_ = 0;
   TaskTracker::GetId get_id_ = 0;
   bool ended_ = false;

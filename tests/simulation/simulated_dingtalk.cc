@@ -90,6 +90,7 @@ void SimulatedHttpClient::Send(HttpRequest request, Done done) {
   const uint64_t id = ++last_id_;
   Call& call = calls_[id];
   call.sent = loop_->Elapsed();
+  call.sent_time = loop_->Now();
   for (const auto& [name, value] : request.headers) {
     if (name == kTokenHeader) call.secret = value;
   }
@@ -196,6 +197,7 @@ void SimulatedHttpClient::EndIn(absl::Duration delay, uint64_t id, absl::StatusO
 void SimulatedHttpClient::End(uint64_t id, absl::StatusOr<HttpResponse> response, std::optional<TaskInfo> truth) {
   const auto call = calls_.find(id);
   Done done = std::move(call->second.done);
+  const absl::Time sent = call->second.sent_time;
   calls_.erase(call);
   if (response.ok()) {
     journal_->Note("http: call ", id, " gets ", response->status, " ", response->body);
@@ -206,7 +208,7 @@ void SimulatedHttpClient::End(uint64_t id, absl::StatusOr<HttpResponse> response
     std::vector<Observation>& observations = observations_[truth->task_id];
     const bool over = !observations.empty() && IsDone(observations.back().info.state);
     const std::string etag = EtagOf(*truth);
-    if (!over) observations.push_back({*std::move(truth), etag, loop_->Now()});
+    if (!over) observations.push_back({*std::move(truth), etag, loop_->Now(), sent});
   }
   done(std::move(response));
 }

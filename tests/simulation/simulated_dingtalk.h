@@ -90,6 +90,8 @@ class SimulatedHttpClient final : public HttpClient {
     TaskInfo info;
     std::string etag;
     absl::Time received;
+    // When it was asked for.
+    absl::Time sent;
   };
 
   // All must outlive it. `mood` may change meanwhile.
@@ -113,6 +115,7 @@ class SimulatedHttpClient final : public HttpClient {
     std::string secret;
     Done done;
     absl::Duration sent;
+    absl::Time sent_time;
     EventLoop::TimerId timer;
   };
 

@@ -51,7 +51,7 @@ class RecordedTaskSource final : public TaskSource {
       : loop_(loop), journal_(journal), source_(source), http_(http), options_(options) {}
 
   void Fetch(absl::string_view task_id, const FetchOptions& options, Done done) override;
-  void Join(absl::string_view task_id, const FetchOptions& options) override { source_->Join(task_id, options); }
+  bool Join(absl::string_view task_id, const FetchOptions& options) override { return source_->Join(task_id, options); }
   bool Cancel(absl::string_view task_id) override;
 
   Record& RecordOf(const std::string& task_id) { return records_[task_id]; }

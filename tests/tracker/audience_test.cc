@@ -43,7 +43,7 @@ class AudienceTest : public testing::Test {
   void Add(int count, std::optional<absl::Duration> poll_interval = std::nullopt) {
     for (int i = 0; i < count; ++i) {
       subscribers_.push_back(std::make_unique<RecordingSubscriber>());
-      audience_.Add(subscribers_.size(), subscribers_.back().get(), poll_interval);
+      EXPECT_TRUE(audience_.Add(subscribers_.size(), subscribers_.back().get(), poll_interval));
     }
   }
 
@@ -158,6 +158,19 @@ TEST_F(AudienceTest, RemovesEverybodyWhoWasToldTheFinalState) {
   EXPECT_THAT(UpdateCounts(), Each(1u));
 }
 
+TEST_F(AudienceTest, AddsNobodyToThoseWhoAreBeingToldTheFinalState) {
+  Add(kLarge);
+  audience_.NoteChange();
+  EXPECT_TRUE(audience_.Tell(final_));
+  RecordingSubscriber latecomer;
+  EXPECT_FALSE(audience_.Add(kLarge + 1, &latecomer, absl::Seconds(1)));
+  EXPECT_EQ(audience_.size(), kLarge - 256u);
+  EXPECT_EQ(audience_.ShortestPollInterval(), std::nullopt);
+  TellRest(final_);
+  EXPECT_FALSE(audience_.Add(kLarge + 2, &latecomer, std::nullopt));
+  EXPECT_THAT(latecomer.updates, IsEmpty());
+}
+
 TEST_F(AudienceTest, ReturnsEverybodyWhomItRemoves) {
   Add(2);
   EXPECT_THAT(audience_.RemoveAll(), ElementsAre(subscribers_[0].get(), subscribers_[1].get()));
@@ -171,8 +184,20 @@ TEST_F(AudienceTest, KnowsTheShortestPollInterval) {
   Add(1, absl::Seconds(30));
   Add(1, absl::Seconds(5));
   EXPECT_EQ(audience_.ShortestPollInterval(), absl::Seconds(5));
+  Add(1, absl::Seconds(5));
   audience_.Remove(3);
+  EXPECT_EQ(audience_.ShortestPollInterval(), absl::Seconds(5)) << "another one wants it too";
+  audience_.Remove(4);
   EXPECT_EQ(audience_.ShortestPollInterval(), absl::Seconds(30));
+  audience_.RemoveAll();
+  EXPECT_EQ(audience_.ShortestPollInterval(), std::nullopt);
+}
+
+TEST_F(AudienceTest, ForgetsTheWishesOfThoseWhoWereToldTheFinalState) {
+  Add(kLarge, absl::Seconds(5));
+  audience_.NoteChange();
+  TellAll(final_);
+  EXPECT_EQ(audience_.ShortestPollInterval(), std::nullopt);
 }
 
 }  // namespace
