@@ -28,22 +28,23 @@ void LoggedTaskSource::Fetch(absl::string_view task_id, const FetchOptions& opti
 }
 
 void LoggedTaskSource::Notice(const absl::Status& status) {
-  if (status.ok() && failures_ == 0) return;
+  if (status.ok() && !failing_) return;
   const ErrorDetails details = DetailsOf(status);
-  if (details.not_asked) return;
+  if (details.not_asked && details.log_detail.empty()) return;
   if (status.ok() || IsAboutTheTaskId(details.reason)) {
-    if (failures_ > 0) spdlog::info("upstream: answers again after {} failed calls", failures_);
+    if (std::exchange(failing_, false)) spdlog::info("upstream: answers again after {} failed calls", failures_);
     failures_ = 0;
-    failing_ = ErrorReason::kNone;
     return;
   }
-  ++failures_;
-  if (details.reason == std::exchange(failing_, details.reason)) return;
+  if (!details.not_asked) ++failures_;
+  if (std::exchange(failing_, true) && details.reason == reason_) return;
+  reason_ = details.reason;
   // The message names the HTTP status and the code, as far as there was an answer.
   const std::string request_id =
       details.upstream_request_id.empty() ? "" : absl::StrCat(" (request id ", details.upstream_request_id, ")");
-  spdlog::warn("upstream: {}: {}{}", std::string(ErrorReasonName(details.reason)), std::string(status.message()),
-               request_id);
+  const std::string log_detail = details.log_detail.empty() ? "" : absl::StrCat("; ", details.log_detail);
+  spdlog::warn("upstream: {}: {}{}{}", std::string(ErrorReasonName(details.reason)), std::string(status.message()),
+               request_id, log_detail);
 }
 
 }  // namespace taskwatch

@@ -13,9 +13,9 @@
 namespace taskwatch {
 
 // A decorator. Logs changes, not calls: the first failure, a failure with another reason than the one before, and the
-// first success after failures. Ten timeouts in a row make one line. Not logged are refused task ids (INVALID_TASK_ID,
-// TASK_NOT_FOUND), which are the callers' affair, and fetches for which DingTalk was not asked, because the month is
-// used up for example.
+// first success after failures. Ten timeouts in a row make one line, with the first one's `log_detail`. Not logged are
+// refused task ids (INVALID_TASK_ID, TASK_NOT_FOUND), which are the callers' affair, and fetches for which DingTalk was
+// not asked, because the month is used up for example; unless there is a `log_detail`, as of a token that is missing.
 //
 // Lives on the event loop's thread. `source` must outlive it.
 class LoggedTaskSource final : public TaskSource {
@@ -30,7 +30,9 @@ class LoggedTaskSource final : public TaskSource {
   void Notice(const absl::Status& status);
 
   TaskSource* const source_;
-  ErrorReason failing_ = ErrorReason::kNone;
+  bool failing_ = false;
+  // Of the failure that was logged last.
+  ErrorReason reason_ = ErrorReason::kNone;
   uint64_t failures_ = 0;
   const Lifetime lifetime_;
 };

@@ -55,6 +55,7 @@ constexpr Advice kAdvice[] = {
     {"UPSTREAM_UNKNOWN_ERROR", "try again later"},
     {"UPSTREAM_TIMEOUT", "try again later"},
     {"UPSTREAM_UNAVAILABLE", "try again later"},
+    {"UPSTREAM_UNTRUSTED", "ask the operator of Taskwatch to look at its connection to DingTalk"},
     {"UPSTREAM_UNAUTHENTICATED", "ask the operator of Taskwatch to check its DingTalk credentials"},
     {"UPSTREAM_PERMISSION_DENIED", "ask the operator of Taskwatch to grant its DingTalk app the permission"},
     {"UPSTREAM_RATE_LIMITED", "try again in a moment"},

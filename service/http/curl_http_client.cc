@@ -20,6 +20,25 @@
 namespace taskwatch {
 namespace {
 
+// What to do about `result` if it says that the peer cannot be trusted; else empty.
+absl::string_view TrustAdvice(CURLcode result) {
+  switch (result) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return "name the authority that vouches for it in --dingtalk_ca_file, or find out what stands between this host "
+             "and DingTalk";
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CRL_BADFILE:
+      return "the authorities to trust cannot be read: check --dingtalk_ca_file, or the system's package "
+             "ca-certificates";
+    default:
+      return "";
+  }
+}
+
+// The error of a transfer that has ended with `result`; `detail` is what libcurl says of it.
 absl::Status TransferError(CURLcode result, absl::string_view detail, bool too_large) {
   ErrorDetails details;
   details.persistence = Persistence::kTransient;
@@ -27,24 +46,27 @@ absl::Status TransferError(CURLcode result, absl::string_view detail, bool too_l
     details.reason = ErrorReason::kUpstreamMalformedResponse;
     return MakeError(details, "DingTalk's answer is larger than any task's state; it was not read");
   }
+  details.log_detail = std::string(detail);
+  const absl::string_view advice = TrustAdvice(result);
+  if (!advice.empty()) {
+    details.reason = ErrorReason::kUpstreamUntrusted;
+    details.retry_after = absl::Seconds(1);
+    absl::StrAppend(&details.log_detail, "; ", advice);
+    return MakeError(details, "DingTalk's certificate is not trusted, so nothing was sent to it");
+  }
   switch (result) {
     case CURLE_OPERATION_TIMEDOUT:
       details.reason = ErrorReason::kUpstreamTimeout;
       details.retry_after = absl::Seconds(1);
-      return MakeError(details, absl::StrCat("DingTalk did not answer in time: ", detail));
+      return MakeError(details, "DingTalk did not answer in time");
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:  // What libcurl calls an answer without a status line (HTTP/0.9).
       details.reason = ErrorReason::kUpstreamMalformedResponse;
-      return MakeError(details, absl::StrCat("DingTalk's answer is not HTTP: ", detail));
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-      details.reason = ErrorReason::kUpstreamUnavailable;
-      details.retry_after = absl::Seconds(1);
-      return MakeError(details, absl::StrCat("DingTalk's certificate is not trusted, nothing was sent: ", detail));
+      return MakeError(details, "DingTalk's answer is not HTTP");
     default:
       details.reason = ErrorReason::kUpstreamUnavailable;
       details.retry_after = absl::Seconds(1);
-      return MakeError(details, absl::StrCat("DingTalk could not be reached: ", detail));
+      return MakeError(details, "DingTalk could not be reached");
   }
 }
 
@@ -72,7 +94,13 @@ class CurlHttpClient::Transfer {
     Set(CURLOPT_HTTP09_ALLOWED, 0L);
     Set(CURLOPT_SSL_VERIFYPEER, 1L);
     Set(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (!options.ca_file.empty()) Set(CURLOPT_CAINFO, options.ca_file.c_str());
+    if (!options.ca_file.empty()) {
+      Set(CURLOPT_CAINFO, options.ca_file.c_str());
+      // Else the system's folder would be trusted as well.
+      Set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    }
+    // The authorities are read once for connections that are made together; a file that was corrected is taken up.
+    Set(CURLOPT_CA_CACHE_TIMEOUT, 5L);
     Set(CURLOPT_TCP_KEEPALIVE, 1L);
     Set(CURLOPT_USERAGENT, "taskwatch");
     // An answer is a few hundred bytes, read into a buffer that libcurl allocates for each; the default is 16 KiB.

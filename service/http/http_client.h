@@ -55,9 +55,11 @@ class HttpClient {
 
   // Calls `done` exactly once and never before Send returns, unless the client is destroyed first: then not at all.
   // Any HTTP status is an answer. What keeps an answer from coming is an error with ErrorDetails: kUpstreamTimeout,
-  // kUpstreamUnavailable (cannot connect, connection broken, certificate not trusted) or kUpstreamMalformedResponse
-  // (not HTTP, or a body beyond the limit). Only a client that does not work at all, since its library refuses what it
-  // is told, gives INTERNAL without details. Redirects are answers like any other.
+  // kUpstreamUnavailable (cannot connect, connection broken), kUpstreamUntrusted (the peer's certificate does not prove
+  // that it is the one asked, so nothing was sent) or kUpstreamMalformedResponse (not HTTP, or a body beyond the
+  // limit). libcurl's own words, which name hosts and files, are in `log_detail`. Only a client that does not work at
+  // all, since its library refuses what it is told, gives INTERNAL without details. Redirects are answers like any
+  // other.
   virtual void Send(HttpRequest request, Done done) = 0;
 };
 

@@ -46,13 +46,15 @@ const ReasonRow& RowOf(ErrorReason reason) { return kReasons[static_cast<size_t>
 
 constexpr absl::string_view kPayloadUrl = "taskwatch/error";
 
-// What the payload begins with; the three texts follow, one after the other, the field to the end. Without padding, so
+// What the payload begins with; the four texts follow, one after the other. Without padding, so
 // that equal details are equal bytes, and so equal statuses.
 struct Header {
   int64_t retry_after_ms = 0;
   int32_t http_status = 0;
   uint32_t upstream_code_size = 0;
   uint32_t upstream_request_id_size = 0;
+  uint32_t field_size = 0;
+  uint32_t log_detail_size = 0;
   uint8_t reason = 0;
   uint8_t persistence = 0;
   uint8_t has_retry_after = 0;
@@ -66,12 +68,14 @@ std::string Encode(const ErrorDetails& details) {
   header.http_status = details.http_status;
   header.upstream_code_size = static_cast<uint32_t>(details.upstream_code.size());
   header.upstream_request_id_size = static_cast<uint32_t>(details.upstream_request_id.size());
+  header.field_size = static_cast<uint32_t>(details.field.size());
+  header.log_detail_size = static_cast<uint32_t>(details.log_detail.size());
   header.reason = static_cast<uint8_t>(details.reason);
   header.persistence = static_cast<uint8_t>(details.persistence);
   header.has_retry_after = details.retry_after.has_value() ? 1 : 0;
   header.not_asked = details.not_asked ? 1 : 0;
   return absl::StrCat(absl::string_view(reinterpret_cast<const char*>(&header), sizeof(header)), details.upstream_code,
-                      details.upstream_request_id, details.field);
+                      details.upstream_request_id, details.field, details.log_detail);
 }
 
 // Takes the header from `record`, which is left with the texts; none if Encode has not made it.
@@ -80,9 +84,10 @@ std::optional<Header> TakeHeader(absl::string_view& record) {
   if (record.size() < sizeof(header)) return std::nullopt;
   std::memcpy(&header, record.data(), sizeof(header));
   record.remove_prefix(sizeof(header));
-  const uint64_t text_size = uint64_t{header.upstream_code_size} + header.upstream_request_id_size;
+  const uint64_t text_size = uint64_t{header.upstream_code_size} + header.upstream_request_id_size + header.field_size +
+                             header.log_detail_size;
   const bool valid = header.reason < kReasons.size() &&
-                     header.persistence <= static_cast<uint8_t>(Persistence::kDoubtful) && text_size <= record.size();
+                     header.persistence <= static_cast<uint8_t>(Persistence::kDoubtful) && text_size == record.size();
   return valid ? std::optional<Header>(header) : std::nullopt;
 }
 
@@ -110,10 +115,15 @@ ErrorDetails DetailsOf(const absl::Status& status) {
   if (header->has_retry_after != 0) details.retry_after = absl::Milliseconds(header->retry_after_ms);
   details.not_asked = header->not_asked != 0;
   details.http_status = header->http_status;
-  details.upstream_code = std::string(texts.substr(0, header->upstream_code_size));
-  texts.remove_prefix(header->upstream_code_size);
-  details.upstream_request_id = std::string(texts.substr(0, header->upstream_request_id_size));
-  details.field = std::string(texts.substr(header->upstream_request_id_size));
+  const auto take = [&texts](uint32_t size) {
+    const absl::string_view text = texts.substr(0, size);
+    texts.remove_prefix(size);
+    return std::string(text);
+  };
+  details.upstream_code = take(header->upstream_code_size);
+  details.upstream_request_id = take(header->upstream_request_id_size);
+  details.field = take(header->field_size);
+  details.log_detail = take(header->log_detail_size);
   return details;
 }
 

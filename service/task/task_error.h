@@ -74,6 +74,9 @@ struct ErrorDetails {
   std::string upstream_request_id;
   // The request field that is wrong ("task_id"), for kInvalidTaskId and kInvalidRequest.
   std::string field;
+  // For the log alone: what happened in terms of this server, and what to do about it ("check --dingtalk_ca_file").
+  // Callers are never told, as it may name hosts, flags, files and environment variables.
+  std::string log_detail;
 };
 
 // The reason's name in the public contract: "TASK_NOT_FOUND"; empty for kNone.
@@ -82,7 +85,8 @@ absl::string_view ErrorReasonName(ErrorReason reason);
 // The status code that the public contract gives a reason.
 absl::StatusCode CodeOf(ErrorReason reason);
 
-// A status with the code of `details.reason` and with `details`. `message` tells a person what happened and what to do.
+// A status with the code of `details.reason` and with `details`. `message` tells callers what happened, and names
+// nothing of this server's: see `log_detail`.
 absl::Status MakeError(const ErrorDetails& details, absl::string_view message);
 
 // The details of `status`; the defaults if it has none.

@@ -21,6 +21,7 @@ ErrorDetails Example() {
   details.upstream_code = "Forbidden.AccessDenied.QpsLimitForApi";
   details.upstream_request_id = "8F3C-1";
   details.field = "task_id";
+  details.log_detail = "see --upstream_qps";
   return details;
 }
 
@@ -33,6 +34,7 @@ void ExpectEqual(const ErrorDetails& read, const ErrorDetails& details) {
   EXPECT_EQ(read.upstream_code, details.upstream_code);
   EXPECT_EQ(read.upstream_request_id, details.upstream_request_id);
   EXPECT_EQ(read.field, details.field);
+  EXPECT_EQ(read.log_detail, details.log_detail);
 }
 
 // The one payload of `status`, by its URL.
@@ -103,7 +105,7 @@ TEST(TaskError, KeepsItsDetailsInCopies) {
 
 TEST(TaskError, IsEqualToAnErrorOfTheSameDetailsOnly) {
   EXPECT_EQ(MakeError(Example(), "slow down"), MakeError(Example(), "slow down"));
-  std::vector<ErrorDetails> variants(10, Example());
+  std::vector<ErrorDetails> variants(11, Example());
   variants[0].reason = ErrorReason::kUpstreamIpBanned;  // of the same code
   variants[1].persistence = Persistence::kTransient;
   variants[2].retry_after = absl::Milliseconds(1501);
@@ -115,6 +117,7 @@ TEST(TaskError, IsEqualToAnErrorOfTheSameDetailsOnly) {
   variants[7].upstream_request_id = "8F3C-2";
   variants[8].field = "";
   variants[9].upstream_code = "";
+  variants[10].log_detail = "";
   for (const ErrorDetails& variant : variants) {
     EXPECT_NE(MakeError(variant, "slow down"), MakeError(Example(), "slow down")) << &variant - variants.data();
   }
@@ -132,8 +135,7 @@ TEST(TaskError, DoesNotBelieveAForgedPayload) {
   const std::string url = PayloadUrl(genuine);
   const std::string record(*genuine.GetPayload(url));
   std::vector<std::string> forged = {"", "soon", std::string(1000, '\xff')};
-  // Without its last text it would still be well-formed, so this cuts off more.
-  for (size_t size = 0; size + Example().field.size() < record.size(); ++size) forged.push_back(record.substr(0, size));
+  for (size_t size = 0; size < record.size(); ++size) forged.push_back(record.substr(0, size));
   for (const std::string& payload : forged) {
     absl::Status status = absl::InternalError("oops");
     status.SetPayload(url, absl::Cord(payload));

@@ -159,6 +159,7 @@ TEST_F(TaskTrackerGet, TellsAnErrorAtOnceThatNoCallerShouldWaitFor) {
       Error(ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Minutes(5)),
       Error(ErrorReason::kUpstreamRateLimited, Persistence::kTransient, absl::Minutes(1)),
       Error(ErrorReason::kUpstreamMalformedResponse, Persistence::kTransient),
+      Error(ErrorReason::kUpstreamUntrusted, Persistence::kTransient, absl::Seconds(1)),
   };
   for (const absl::Status& error : errors) {
     Answer* const answer = Ask();
