@@ -34,7 +34,7 @@ ABSL_FLAG(std::string, listen, "127.0.0.1:50051", "where to serve gRPC: host:por
 ABSL_FLAG(std::string, dingtalk_base_url, "https://api.dingtalk.io",
           "DingTalk's gateway, for the task call and the token call; http:// is allowed to loopback only");
 ABSL_FLAG(std::string, dingtalk_ca_file, "", "PEM file of the authorities to trust for it, instead of the system's");
-ABSL_FLAG(absl::Duration, upstream_timeout, absl::Seconds(5), "how long one call to DingTalk may take");
+ABSL_FLAG(absl::Duration, upstream_timeout, absl::Seconds(5), "how long one call to DingTalk may take; at least 10ms");
 ABSL_FLAG(std::string, access_token_file, "",
           "file with an access token, read again when it changes; or set DINGTALK_ACCESS_TOKEN");
 ABSL_FLAG(std::string, app_key, "", "the app's key, to obtain access tokens with; or set DINGTALK_APP_KEY");
@@ -69,6 +69,7 @@ namespace taskwatch {
 namespace {
 
 constexpr int64_t kMaxMonthlyCalls = 1'000'000'000;
+constexpr absl::Duration kMinUpstreamTimeout = absl::Milliseconds(10);
 
 void PrintHelp() {
   std::puts(
@@ -244,6 +245,10 @@ absl::StatusOr<Config> ConfigFromFlags() {
       ValidateReadable("access_token_file", config.access_token_file),
       ValidateReadable("app_secret_file", config.app_secret_file),
       ValidatePositive("upstream_timeout", config.upstream_timeout),
+      config.upstream_timeout < kMinUpstreamTimeout
+          ? Wrong("upstream_timeout", absl::StrCat("must be at least ", absl::FormatDuration(kMinUpstreamTimeout),
+                                                   ", in which DingTalk can answer, like 5s"))
+          : absl::OkStatus(),
       config.state_file.empty() ? Wrong("state_file", "is empty; name a file, or :memory: to keep nothing")
                                 : absl::OkStatus(),
       config.store_max_tasks == 0 ? Wrong("store_max_tasks", "must be at least 1") : absl::OkStatus(),

@@ -127,7 +127,7 @@ TaskwatchService::~TaskwatchService() {
 }
 
 TaskwatchService::Stats TaskwatchService::stats() {
-  return {tracker_.stats(), service_.stats(), queue_.stats(),
+  return {tracker_.stats(), service_.stats(), queue_.stats(), http_.stats(),
           store_ == nullptr ? StateStore::Stats() : store_->stats()};
 }
 

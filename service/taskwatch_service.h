@@ -31,6 +31,7 @@ class TaskwatchService {
     TaskTracker::Stats tracker;
     TaskService::Stats calls;
     CallQueue::Stats upstream;
+    CurlHttpClient::Stats http;
     // All zero without a state file.
     StateStore::Stats store;
   };

@@ -12,11 +12,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
-#include "service/runtime/event_loop.h"
+#include "service/http/transfer_loop.h"
 
 namespace taskwatch {
 
@@ -25,13 +24,12 @@ namespace taskwatch {
 //
 // The thread that calls Run is the loop's thread until Run returns. Give it a thread of its own: libcurl's resolver can
 // block for moments. Before Run and after it, the loop thread's methods belong to the thread that owns the loop.
-class CurlEventLoop final : public EventLoop {
+class CurlEventLoop final : public TransferLoop {
  public:
   struct Options {
     // Connections at a time, to one host and in all; further transfers wait for one.
     long max_connections = 64;
   };
-  using TransferDone = absl::AnyInvocable<void(CURLcode)>;
 
   explicit CurlEventLoop(const Options& options);
   CurlEventLoop() : CurlEventLoop(Options{}) {}
@@ -51,12 +49,8 @@ class CurlEventLoop final : public EventLoop {
   TimerId RunAfter(absl::Duration delay, Callback callback) override;
   bool CancelTimer(TimerId id) override;
 
-  // Performs the transfer that `easy` describes and calls `done` with its result; never before returning. The caller
-  // keeps owning `easy` and must not touch it until then, nor destroy it without CancelTransfer. Loop thread only.
-  void StartTransfer(CURL* easy, TransferDone done);
-
-  // Breaks off a transfer; its `done` is destroyed without being called. Loop thread only.
-  void CancelTransfer(CURL* easy);
+  void StartTransfer(CURL* easy, TransferDone done) override;
+  void CancelTransfer(CURL* easy) override;
 
  private:
   struct MultiDeleter {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -16,9 +17,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 #include "service/http/curl_event_loop.h"
 #include "service/task/task_error.h"
+#include "tests/fakes/fake_transfer_loop.h"
 #include "tests/fakes/raw_server.h"
 #include "tests/matchers/status_matchers.h"
 
@@ -28,6 +31,22 @@ namespace {
 using Connection = RawServer::Connection;
 
 constexpr char kOk[] = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-acs-request-id: req-1\r\n\r\n{}";
+
+// What is logged while it lives.
+class CapturedLog {
+ public:
+  CapturedLog() : previous_(spdlog::default_logger()) {
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
+  }
+  ~CapturedLog() { spdlog::set_default_logger(previous_); }
+
+  std::string text() const { return text_.str(); }
+
+ private:
+  const std::shared_ptr<spdlog::logger> previous_;
+  std::ostringstream text_;
+};
 
 // Sends one request and runs the loop until its answer is there.
 absl::StatusOr<HttpResponse> Exchange(CurlEventLoop& loop, CurlHttpClient& client, HttpRequest request) {
@@ -53,7 +72,7 @@ HttpRequest Get(absl::Duration timeout = absl::Seconds(30)) {
 
 absl::StatusOr<HttpResponse> GetFrom(const std::string& base_url, absl::Duration timeout = absl::Seconds(30)) {
   CurlEventLoop loop;
-  CurlHttpClient client(&loop, {base_url, "", 64 * 1024});
+  CurlHttpClient client(&loop, {{base_url, "", 64 * 1024}});
   return Exchange(loop, client, Get(timeout));
 }
 
@@ -83,7 +102,7 @@ TEST(CurlHttpClient, PostsJson) {
     connection.Close();
   });
   CurlEventLoop loop;
-  CurlHttpClient client(&loop, {server.url(), "", 64 * 1024});
+  CurlHttpClient client(&loop, {{server.url(), "", 64 * 1024}});
   HttpRequest request;
   request.method = HttpRequest::Method::kPost;
   request.path = "/v1.0/oauth2/accessToken";
@@ -100,7 +119,7 @@ TEST(CurlHttpClient, PostsJson) {
 TEST(CurlHttpClient, KeepsItsConnectionAndForgetsTheLastRequestsHeaders) {
   RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
   CurlEventLoop loop;
-  CurlHttpClient client(&loop, {server.url(), "", 64 * 1024});
+  CurlHttpClient client(&loop, {{server.url(), "", 64 * 1024}});
   int answers = 0;
   std::function<void()> send = [&] {
     HttpRequest request = Get();
@@ -262,12 +281,127 @@ TEST(CurlHttpClient, CountsTheWaitAgainstTheTimeout) {
   EXPECT_EQ(server.requests(), 1);
 }
 
+TEST(CurlHttpClient, NeverTakesATimeoutForNone) {
+  RawServer server([](Connection& connection, const std::string&) { connection.WaitUntilGone(); });
+  for (const absl::Duration timeout : {absl::Nanoseconds(1), absl::Microseconds(999), absl::ZeroDuration()}) {
+    const absl::StatusOr<HttpResponse> response = GetFrom(server.url(), timeout);
+    EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamTimeout)) << timeout;
+  }
+}
+
+TEST(CurlHttpClient, HasAllItsSlotsBackAfterAnUpstreamThatHung) {
+  std::atomic<bool> hangs = true;
+  RawServer server([&hangs](Connection& connection, const std::string&) {
+    hangs ? connection.WaitUntilGone() : static_cast<void>(connection.Send(kOk));
+  });
+  CurlEventLoop loop;
+  CurlHttpClient::Options options;
+  options.base_url = server.url();
+  options.max_active = 4;
+  CurlHttpClient client(&loop, options);
+  constexpr int kRequests = 300;
+  int left = kRequests;
+  // Some of them leave the line with less than a millisecond left.
+  for (int i = 0; i < kRequests; ++i) {
+    client.Send(Get(absl::Milliseconds(40) + i * absl::Microseconds(20)), [&](absl::StatusOr<HttpResponse> response) {
+      EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamTimeout));
+      if (--left == 0) loop.Post([&loop] { loop.Stop(); });
+    });
+  }
+  loop.Run();
+  EXPECT_EQ(client.stats().active, 0u);
+  EXPECT_EQ(client.stats().waiting, 0u);
+  EXPECT_EQ(client.stats().broken_off, 0u) << "libcurl has ended them all";
+}
+
+// Requests of a client whose transfers libcurl does not end.
+class CurlHttpClientWatchdog : public testing::Test {
+ protected:
+  CurlHttpClientWatchdog() {
+    CurlHttpClient::Options options;
+    options.base_url = "http://127.0.0.1:1";
+    options.max_active = 2;
+    client_.emplace(&loop_, options);
+  }
+
+  void Send(absl::Duration timeout) {
+    client_->Send(Get(timeout), [this](absl::StatusOr<HttpResponse> response) {
+      EXPECT_FALSE(response.ok());
+      reasons_.push_back(ReasonOf(response.status()));
+    });
+  }
+
+  FakeTransferLoop loop_;
+  std::optional<CurlHttpClient> client_;
+  std::vector<ErrorReason> reasons_;
+};
+
+TEST_F(CurlHttpClientWatchdog, BreaksOffWhatLibcurlLeavesOpenAndFreesItsSlot) {
+  const CapturedLog log;
+  for (int i = 0; i < 3; ++i) Send(absl::Seconds(30));
+  loop_.time().RunFor(absl::Seconds(30));
+  EXPECT_THAT(reasons_, testing::IsEmpty()) << "libcurl was not given the time to do it itself";
+  loop_.time().RunFor(absl::Seconds(7));
+
+  EXPECT_EQ(reasons_, std::vector<ErrorReason>(3, ErrorReason::kUpstreamTimeout));
+  EXPECT_EQ(loop_.started(), 2) << "the third had waited for too long";
+  EXPECT_EQ(loop_.under_way(), 0u);
+  EXPECT_EQ(client_->stats().active, 0u);
+  EXPECT_EQ(client_->stats().broken_off, 2u);
+  EXPECT_THAT(log.text(), testing::HasSubstr("libcurl let the timeout of 2 calls pass"));
+  EXPECT_EQ(loop_.time().TimerCount(), 0u) << "it watches on, although there is nothing to watch";
+
+  Send(absl::Seconds(30));
+  EXPECT_EQ(loop_.started(), 3) << "no slot was free";
+}
+
+TEST_F(CurlHttpClientWatchdog, BeginsWhatHasWaited) {
+  Send(absl::Seconds(1));
+  Send(absl::Seconds(1));
+  Send(absl::Seconds(30));
+  loop_.time().RunFor(absl::Seconds(8));
+  EXPECT_EQ(reasons_.size(), 2u);
+  EXPECT_EQ(loop_.started(), 3);
+  loop_.End(CURLE_COULDNT_CONNECT);
+  EXPECT_EQ(reasons_.back(), ErrorReason::kUpstreamUnavailable);
+}
+
+TEST_F(CurlHttpClientWatchdog, LeavesWhatEndsInTimeAlone) {
+  for (int i = 0; i < 100; ++i) {
+    Send(absl::Seconds(5));
+    loop_.time().RunFor(absl::Milliseconds(4999));
+    loop_.End(CURLE_COULDNT_CONNECT);
+  }
+  EXPECT_EQ(reasons_, std::vector<ErrorReason>(100, ErrorReason::kUpstreamUnavailable));
+  EXPECT_EQ(client_->stats().broken_off, 0u);
+}
+
+TEST_F(CurlHttpClientWatchdog, LogsOnceAMinuteAtMost) {
+  const CapturedLog log;
+  for (int i = 0; i < 40; ++i) {
+    Send(absl::Seconds(1));
+    loop_.time().RunFor(absl::Seconds(10));
+  }
+  EXPECT_EQ(client_->stats().broken_off, 40u);
+  const std::string text = log.text();
+  const auto lines = std::count(text.begin(), text.end(), '\n');
+  EXPECT_GE(lines, 5) << text;
+  EXPECT_LE(lines, 7) << text;
+}
+
+TEST_F(CurlHttpClientWatchdog, LeavesNothingBehindWhenItsClientIsDestroyed) {
+  Send(absl::Seconds(1));
+  loop_.time().RunFor(absl::Seconds(3));
+  client_.reset();
+  EXPECT_EQ(loop_.under_way(), 0u);
+  EXPECT_EQ(loop_.time().TimerCount(), 0u);
+  loop_.time().RunFor(absl::Minutes(1));
+  EXPECT_THAT(reasons_, testing::IsEmpty());
+}
+
 TEST(CurlHttpClient, SendsNothingIfLibcurlRefusesAnOption) {
   RawServer server([](Connection& connection, const std::string&) { connection.Send(kOk); });
-  std::ostringstream log;
-  const auto old_logger = spdlog::default_logger();
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  const CapturedLog log;
   CurlEventLoop loop;
   CurlHttpClient::Options options;
   options.base_url = server.url();
@@ -282,9 +416,8 @@ TEST(CurlHttpClient, SendsNothingIfLibcurlRefusesAnOption) {
   }
   EXPECT_EQ(answers, 0) << "called back before Send returned";
   loop.Run();
-  spdlog::set_default_logger(old_logger);
   EXPECT_EQ(server.connections(), 0);
-  const std::string logged = log.str();
+  const std::string logged = log.text();
   EXPECT_THAT(logged, testing::HasSubstr("PROTOCOLS_STR"));
   EXPECT_EQ(std::count(logged.begin(), logged.end(), '\n'), 1) << logged;
 }
@@ -293,7 +426,7 @@ TEST(CurlHttpClient, BreaksOffItsTransfersWhenDestroyed) {
   RawServer server([](Connection& connection, const std::string&) { connection.WaitUntilGone(); });
   CurlEventLoop loop;
   bool called = false;
-  auto client = std::make_unique<CurlHttpClient>(&loop, CurlHttpClient::Options{server.url(), "", 64 * 1024});
+  auto client = std::make_unique<CurlHttpClient>(&loop, CurlHttpClient::Options{{server.url(), "", 64 * 1024}});
   client->Send(Get(), [&called](absl::StatusOr<HttpResponse>) { called = true; });
   loop.Post([&] {
     client.reset();

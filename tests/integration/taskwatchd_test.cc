@@ -146,6 +146,7 @@ INSTANTIATE_TEST_SUITE_P(
         WrongStart{"bad_duration", {"--upstream_timeout=5x"}, kWithToken, "upstream_timeout"},
         WrongStart{"duration_without_unit", {"--drain_timeout=10"}, kWithToken, "drain_timeout"},
         WrongStart{"zero_duration", {"--upstream_timeout=0s"}, kWithToken, "--upstream_timeout"},
+        WrongStart{"timeout_below_a_millisecond", {"--upstream_timeout=500us"}, kWithToken, "--upstream_timeout"},
         WrongStart{"negative_duration", {"--drain_timeout=-1s"}, kWithToken, "--drain_timeout"},
         WrongStart{"infinite_duration", {"--max_stream_age=inf"}, kWithToken, "--max_stream_age"},
         WrongStart{"negative_staleness", {"--default_max_staleness=-1s"}, kWithToken, "--default_max_staleness"},

@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -99,6 +102,48 @@ TEST(Upstream, ThatHangsDoesNotOutlastTheCallersDeadline) {
     return stats.tracker.waiting_gets == 0 && stats.calls.finished == stats.calls.started;
   });
 }
+
+// Whether the rate of calls is unlimited, or so high that they come to the HTTP client by themselves.
+class HangingUpstream : public testing::TestWithParam<double> {};
+
+TEST_P(HangingUpstream, HoldsNoSlotOnceItsCallersHaveGone) {
+  constexpr int kGets = 4000;
+  std::atomic<bool> hangs = true;
+  RawServer gateway([&hangs](RawServer::Connection& connection, const std::string& head) {
+    if (hangs) return connection.WaitUntilGone();
+    const std::string task_id = head.substr(0, head.find(" HTTP")).substr(sizeof("GET /v2.0/doc/task/info/") - 1);
+    const std::string body = absl::StrCat(R"({"taskId":")", task_id, R"(","status":1})");
+    connection.Send(absl::StrCat("HTTP/1.1 200 OK\r\ncontent-length: ", body.size(), "\r\n\r\n", body));
+  });
+  Config config = TestConfig(gateway.url());
+  config.upstream_qps = GetParam();
+  config.upstream_monthly_calls = 0;
+  config.upstream_timeout = absl::Milliseconds(300);
+  ServiceUnderTest service(config);
+
+  GetRequest::Options hurried;
+  hurried.timeout = absl::Seconds(1);
+  std::vector<std::unique_ptr<GetRequest>> requests;
+  for (int i = 0; i < kGets; ++i) {
+    requests.push_back(std::make_unique<GetRequest>(service.stub(), absl::StrCat("task", i), hurried));
+  }
+  for (const auto& request : requests) EXPECT_FALSE(request->Await().ok());
+  service.Await([](const TaskwatchService::Stats& stats) { return stats.http.active + stats.http.waiting == 0; });
+  hangs = false;
+
+  GetResult next = Get(service.stub(), "again");
+  // It may be remembered for a while that nothing was answered.
+  const absl::Time end = absl::Now() + Patience();
+  while (!next.status.ok() && absl::Now() < end) next = Get(service.stub(), "again");
+  EXPECT_THAT(next.status, IsOkCall());
+  const TaskwatchService::Stats stats = service.stats();
+  EXPECT_EQ(stats.http.active, 0u);
+  EXPECT_EQ(stats.http.broken_off, 0u) << "libcurl has ended all by itself";
+  std::cout << kGets << " gets made " << gateway.requests() << " calls, over " << gateway.connections()
+            << " connections\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(Upstream, HangingUpstream, testing::Values(0, 1000));
 
 TEST(Upstream, ThatRedirectsIsNotFollowed) {
   RawServer elsewhere([](RawServer::Connection& connection, const std::string&) {
