@@ -61,7 +61,9 @@ ABSL_FLAG(absl::Duration, heartbeat_interval, absl::Seconds(20),
 ABSL_FLAG(absl::Duration, min_heartbeat_interval, absl::Seconds(5),
           "the shortest silence after which a caller can ask for heartbeats");
 ABSL_FLAG(absl::Duration, max_stream_age, absl::Minutes(10), "after about this time a stream's caller must come again");
-ABSL_FLAG(size_t, max_watchers, 100'000, "streams and waits at a time");
+ABSL_FLAG(size_t, max_watchers, 100'000, "watches and waits at a time");
+ABSL_FLAG(size_t, max_open_calls, 10'000,
+          "other calls at a time: gets, health watches and reflection; checks of the health have room of their own");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(10), "how long calls may take to end after SIGTERM");
 ABSL_FLAG(size_t, cache_tasks, 100'000, "tasks whose last state is kept in memory");
 
@@ -225,6 +227,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
   config.min_heartbeat_interval = absl::GetFlag(FLAGS_min_heartbeat_interval);
   config.max_stream_age = absl::GetFlag(FLAGS_max_stream_age);
   config.max_watchers = absl::GetFlag(FLAGS_max_watchers);
+  config.max_open_calls = absl::GetFlag(FLAGS_max_open_calls);
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   config.cache_tasks = absl::GetFlag(FLAGS_cache_tasks);
 
@@ -277,6 +280,7 @@ absl::StatusOr<Config> ConfigFromFlags() {
           : absl::OkStatus(),
       ValidatePositive("max_stream_age", config.max_stream_age),
       config.max_watchers == 0 ? Wrong("max_watchers", "must be at least 1") : absl::OkStatus(),
+      config.max_open_calls == 0 ? Wrong("max_open_calls", "must be at least 1") : absl::OkStatus(),
       ValidatePositive("drain_timeout", config.drain_timeout),
       config.cache_tasks == 0 ? Wrong("cache_tasks", "must be at least 1") : absl::OkStatus(),
   };

@@ -43,10 +43,13 @@ struct Config {
   // What callers can ask for; the proto promises them 5 s.
   absl::Duration min_heartbeat_interval = absl::Seconds(5);
   absl::Duration max_stream_age;
-  // A stream is aborted when the write of one message takes longer than this. No flag: a client that does not read for
-  // so long never will.
+  // A call is cancelled when its caller does not read what it is sent for so long. No flag: a client that does not read
+  // for so long never will.
   absl::Duration stall_timeout = absl::Seconds(30);
+  // The time of a GetTaskInfo whose caller sets no deadline. No flag: the proto tells it to callers.
+  absl::Duration default_get_timeout = absl::Seconds(60);
   size_t max_watchers = 0;
+  size_t max_open_calls = 0;
   absl::Duration drain_timeout;
   size_t cache_tasks = 0;
 };

@@ -14,6 +14,7 @@
 #include "service/dingtalk/tokens/fixed_access_token.h"
 #include "service/dingtalk/tokens/oauth_token_call.h"
 #include "service/quota/call_gate.h"
+#include "service/rpc/too_many.h"
 
 namespace taskwatch {
 namespace {
@@ -74,7 +75,6 @@ TaskTracker::Options TrackerOptions(const Config& config, CallQueue* queue, Stat
   options.error_budget = config.upstream_error_budget;
   options.poll_limits.min_interval = config.min_poll_interval;
   options.poll_limits.max_interval = config.max_poll_interval;
-  options.max_watchers = config.max_watchers;
   options.seed = std::random_device()();
   options.slowdown = [queue] { return queue->Slowdown(); };
   options.finished_tasks = store;
@@ -87,6 +87,18 @@ CallOptions ServiceOptions(const Config& config) {
   options.default_heartbeat_interval = config.heartbeat_interval;
   options.min_heartbeat_interval = config.min_heartbeat_interval;
   options.max_stream_age = config.max_stream_age;
+  options.stall_timeout = config.stall_timeout;
+  options.default_get_timeout = config.default_get_timeout;
+  options.max_watchers = config.max_watchers;
+  return options;
+}
+
+GrpcServer::Options ServerOptions(const Config& config) {
+  GrpcServer::Options options;
+  options.listen = config.listen;
+  options.service_names = {v1::TaskService::service_full_name()};
+  options.max_open_calls = config.max_open_calls;
+  options.too_many_calls = TooManyCalls(config.max_open_calls);
   options.stall_timeout = config.stall_timeout;
   return options;
 }
@@ -109,15 +121,12 @@ absl::StatusOr<std::unique_ptr<TaskwatchService>> TaskwatchService::Start(const 
   if (!store.ok()) return store.status();
   std::unique_ptr<TaskwatchService> taskwatch(new TaskwatchService(config, *std::move(store)));
   if (!taskwatch->tokens_.ok()) return taskwatch->tokens_.status();
-  GrpcServer::Options options;
-  options.listen = config.listen;
-  options.service_names = {v1::TaskService::service_full_name()};
-  absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(options, {&taskwatch->service_});
+  absl::StatusOr<std::unique_ptr<GrpcServer>> server = GrpcServer::Start(ServerOptions(config), {&taskwatch->service_});
   if (!server.ok()) {
     return absl::Status(server.status().code(), absl::StrCat("--listen: ", server.status().message()));
   }
   taskwatch->server_ = *std::move(server);
-  taskwatch->service_.Serve(taskwatch->server_->completions());
+  taskwatch->service_.Serve(taskwatch->server_->serving());
   taskwatch->loop_thread_ = std::thread([loop = &taskwatch->loop_] { loop->Run(); });
   return taskwatch;
 }
@@ -127,7 +136,7 @@ TaskwatchService::~TaskwatchService() {
 }
 
 TaskwatchService::Stats TaskwatchService::stats() {
-  return {tracker_.stats(), service_.stats(), queue_.stats(), http_.stats(),
+  return {tracker_.stats(), service_.stats(), server_->open_calls(), queue_.stats(), http_.stats(),
           store_ == nullptr ? StateStore::Stats() : store_->stats()};
 }
 

@@ -30,6 +30,8 @@ class TaskwatchService {
   struct Stats {
     TaskTracker::Stats tracker;
     TaskService::Stats calls;
+    // That count for `max_open_calls`: gRPC is not done with them.
+    size_t open_calls = 0;
     CallQueue::Stats upstream;
     CurlHttpClient::Stats http;
     // All zero without a state file.

@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <cstddef>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -14,6 +15,7 @@
 #include "service/rpc/hand_over.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
+#include "service/server/call_limit.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
 
@@ -32,6 +34,10 @@ struct CallOptions {
   absl::Duration max_stream_age = absl::Minutes(10);
   // A stream is aborted when the write of one message takes longer than this.
   absl::Duration stall_timeout = absl::Seconds(30);
+  // The time of a GetTaskInfo whose caller sets no deadline.
+  absl::Duration default_get_timeout = absl::Seconds(60);
+  // Streams and waits at a time.
+  size_t max_watchers = 100'000;
 };
 
 // All of it outlives the calls.
@@ -42,6 +48,8 @@ struct CallEnvironment {
   const SnapshotCache* cache;
   CallOptions options;
   CallCount* count;
+  // Of streams and waits.
+  CallLimit* watch_limit;
   OpenCalls* open_calls;
   HandOver* hand_over;
   // Set by TaskService::Drain: new calls are refused, unless the cache can answer them.

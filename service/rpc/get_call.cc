@@ -30,13 +30,18 @@ absl::Status GetCall::Begin() {
     return absl::OkStatus();
   }
   if (environment_.draining->load(std::memory_order_relaxed)) return DrainingError();
+  task_id_ = request().task_id();
+  DropRequest();
   counted_.emplace(environment_.count);
   environment_.loop->Post([this] { AskTracker(); });
   return absl::OkStatus();
 }
 
 void GetCall::AskTracker() {
-  get_id_ = environment_.tracker->Get(request().task_id(), max_staleness_, DeadlineOf(context()),
+  absl::Time deadline = DeadlineOf(context());
+  if (deadline == absl::InfiniteFuture())
+    deadline = environment_.loop->Now() + environment_.options.default_get_timeout;
+  get_id_ = environment_.tracker->Get(task_id_, max_staleness_, deadline,
                                       [this](absl::StatusOr<TaskSnapshotPtr> answer) { OnAnswer(std::move(answer)); });
 }
 
@@ -55,7 +60,7 @@ void GetCall::OnCancel() {
   if (!counted_.has_value()) return;
   cancelled_ = true;
   environment_.loop->Post([this] {
-    if (!environment_.tracker->CancelGet(request().task_id(), get_id_)) return;
+    if (!environment_.tracker->CancelGet(task_id_, get_id_)) return;
     environment_.hand_over->Run([this] { Finish(grpc::Status::CANCELLED); });
   });
 }

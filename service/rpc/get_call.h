@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,6 +39,8 @@ class GetCall final : public UnaryCall<v1::GetTaskInfoRequest, v1::GetTaskInfoRe
 
   const CallEnvironment& environment_;
 
+  // Of a request that the cache could not answer.
+  std::string task_id_;
   absl::Duration max_staleness_;
   // Handed from thread to thread with the call, so that the message is allocated where it is freed.
   absl::StatusOr<TaskSnapshotPtr> answer_;

@@ -14,7 +14,8 @@
 #include "service/rpc/hand_over.h"
 #include "service/rpc/open_calls.h"
 #include "service/runtime/event_loop.h"
-#include "service/server/completion_thread.h"
+#include "service/server/call_limit.h"
+#include "service/server/server_call.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_tracker.h"
 
@@ -32,13 +33,15 @@ class TaskService final : public v1::TaskService::AsyncService {
     uint64_t finished = 0;
     // Streams and waits that have not ended.
     size_t open = 0;
+    // Streams and waits that count for `max_watchers`: gRPC is not done with them.
+    size_t watchers = 0;
   };
 
   // All must outlive the service, and the loop must run until no call is open: calls end on it.
   TaskService(EventLoop* loop, TaskTracker* tracker, const SnapshotCache* cache, const CallOptions& options);
 
   // Begins to answer. To be called once, when the server has been built and before the loop runs.
-  void Serve(CompletionThread* thread);
+  void Serve(const Serving* serving);
 
   // Ends streams and waits with SERVER_DRAINING, after the message that is in flight or pending, and refuses new calls
   // with it unless the cache can answer them. Returns at once. Any thread.
@@ -48,11 +51,12 @@ class TaskService final : public v1::TaskService::AsyncService {
   void AwaitCalls(absl::Duration timeout) const { calls_.AwaitNone(timeout); }
 
   // Loop thread only.
-  Stats stats() const { return {calls_.started(), calls_.finished(), open_calls_.size()}; }
+  Stats stats() const { return {calls_.started(), calls_.finished(), open_calls_.size(), watch_limit_.taken()}; }
 
  private:
   EventLoop* const loop_;
   CallCount calls_;
+  CallLimit watch_limit_;
   OpenCalls open_calls_;
   HandOver hand_over_;
   std::atomic<bool> draining_{false};

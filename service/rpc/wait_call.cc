@@ -23,6 +23,7 @@ void WaitCall::Request(Completion* arrived) {
 void WaitCall::OnRequest() {
   absl::StatusOr<WaitSession::Options> options = ReadRequest();
   if (!options.ok()) return Finish(ToGrpcStatus(options.status()));
+  DropRequest();
   counted_.emplace(environment_.count);
   session_.emplace(environment_.loop, environment_.tracker, *std::move(options),
                    [this](const absl::StatusOr<TaskSnapshotPtr>& answer) { OnAnswer(answer); });

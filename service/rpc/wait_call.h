@@ -12,6 +12,7 @@
 #include "service/rpc/call_count.h"
 #include "service/rpc/call_environment.h"
 #include "service/rpc/open_calls.h"
+#include "service/server/call_limit.h"
 #include "service/server/server_call.h"
 #include "service/task/task_info.h"
 #include "service/tracker/wait_session.h"
@@ -28,6 +29,7 @@ class WaitCall final : public UnaryCall<v1::WaitTaskRequest, v1::WaitTaskRespons
  private:
   void Request(Completion* arrived) override;
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<WaitCall>(&environment_); }
+  CallLimit* limit() const override { return environment_.watch_limit; }
   void OnRequest() override;
   void OnCancel() override;
   void OnDone() override;

@@ -15,6 +15,7 @@ void WatchCall::Request(Completion* arrived) {
 void WatchCall::OnRequest() {
   absl::StatusOr<WatchSession::Options> options = ReadRequest();
   if (!options.ok()) return Finish(ToGrpcStatus(options.status()));
+  DropRequest();
   counted_.emplace(environment_.count);
   session_.emplace(environment_.loop, environment_.tracker, &sink_, *std::move(options));
   environment_.loop->Post([this] {

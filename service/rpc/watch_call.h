@@ -12,6 +12,7 @@
 #include "service/rpc/call_count.h"
 #include "service/rpc/call_environment.h"
 #include "service/rpc/open_calls.h"
+#include "service/server/call_limit.h"
 #include "service/server/server_call.h"
 #include "service/tracker/watch_session.h"
 
@@ -43,6 +44,7 @@ class WatchCall final : public StreamCall<v1::WatchTaskRequest, v1::WatchTaskRes
 
   void Request(Completion* arrived) override;
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<WatchCall>(&environment_); }
+  CallLimit* limit() const override { return environment_.watch_limit; }
   void OnRequest() override;
   void OnWritten(bool ok) override;
   void OnCancel() override;

@@ -31,6 +31,27 @@ class Batch {
 
 }  // namespace
 
+// An operation that waits for its time.
+class CompletionThread::Delayed {
+ public:
+  Delayed(CompletionThread* thread, Operation operation) : thread_(thread), operation_(std::move(operation)) {}
+
+  void Start(absl::Duration delay) { alarm_.Set(thread_->queue(), absl::ToChronoTime(absl::Now() + delay), &over_); }
+  void Cancel() { alarm_.Cancel(); }
+
+ private:
+  void Run() {
+    const std::unique_ptr<Delayed> self(this);
+    thread_->delayed_.erase(this);
+    if (!thread_->closing_) operation_();
+  }
+
+  CompletionThread* const thread_;
+  Operation operation_;
+  grpc::Alarm alarm_;
+  Completion over_{[this](bool) { Run(); }};
+};
+
 CompletionThread::CompletionThread(std::unique_ptr<grpc::ServerCompletionQueue> queue)
     : queue_(std::move(queue)), thread_([queue = queue_.get()] {
         void* tag = nullptr;
@@ -40,10 +61,7 @@ CompletionThread::CompletionThread(std::unique_ptr<grpc::ServerCompletionQueue> 
 
 CompletionThread::~CompletionThread() {
   std::vector<Operation> close;
-  close.push_back([this] {
-    closing_ = true;
-    ShutdownWhenUnused();
-  });
+  close.push_back([this] { Close(); });
   Run(std::move(close));
   thread_.join();
 }
@@ -51,6 +69,19 @@ CompletionThread::~CompletionThread() {
 void CompletionThread::Run(std::vector<Operation> operations) {
   auto* const batch = new Batch(std::move(operations));
   batch->Send(queue_.get());
+}
+
+void CompletionThread::RunAfter(absl::Duration delay, Operation operation) {
+  if (closing_) return;
+  auto* const delayed = new Delayed(this, std::move(operation));
+  delayed_.insert(delayed);
+  delayed->Start(delay);
+}
+
+void CompletionThread::Close() {
+  closing_ = true;
+  for (Delayed* const delayed : delayed_) delayed->Cancel();
+  ShutdownWhenUnused();
 }
 
 void CompletionThread::RemoveCall() {

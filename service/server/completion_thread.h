@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
 
 namespace taskwatch {
 
@@ -48,7 +50,7 @@ class CompletionThread {
   explicit CompletionThread(std::unique_ptr<grpc::ServerCompletionQueue> queue);
 
   // Waits until all calls on it are over, then shuts the queue down. The server must have shut down before, so that
-  // each call has been cancelled at least, and Run must not be called any more.
+  // each call has been cancelled at least, and Run must not be called any more. What RunAfter still holds is dropped.
   ~CompletionThread();
 
   CompletionThread(const CompletionThread&) = delete;
@@ -59,12 +61,18 @@ class CompletionThread {
   // Runs the operations in their order, on this thread. Those of different calls of Run do not overlap. Any thread.
   void Run(std::vector<Operation> operations);
 
+  // Runs `operation` on this thread when `delay` has passed, or drops it if the thread ends before. This thread only.
+  void RunAfter(absl::Duration delay, Operation operation);
+
   // A call (ServerCall) uses the queue from AddCall to RemoveCall: gRPC ends the process when an operation is begun on
   // a queue that has been shut down. RemoveCall is for this thread only.
   void AddCall() { ++calls_; }
   void RemoveCall();
 
  private:
+  class Delayed;
+
+  void Close();
   void ShutdownWhenUnused();
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -72,6 +80,7 @@ class CompletionThread {
   std::atomic<int> calls_{0};
   // This thread only.
   bool closing_ = false;
+  absl::flat_hash_set<Delayed*> delayed_;
   std::thread thread_;
 };
 

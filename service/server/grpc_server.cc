@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
-  std::unique_ptr<GrpcServer> started(new GrpcServer(options.service_names));
+  std::unique_ptr<GrpcServer> started(new GrpcServer(options));
   builder.RegisterService(&started->health_);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
@@ -51,17 +51,23 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
   {
     const QuietGrpcLog quiet;
     started->server_ = builder.BuildAndStart();
-    started->completions_ = std::make_unique<CompletionThread>(std::move(queue));
+    started->Serve(std::move(queue), options);
     if (started->server_ == nullptr || (port == 0 && !is_unix)) {
       started.reset();
       return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen,
                                                  "'; is it host:port, of this machine, and is the port free?"));
     }
   }
-  started->health_.Serve(started->completions_.get());
+  started->health_.Serve(&started->serving_);
   started->address_ = options.listen;
   if (!is_unix) started->address_ = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);
   return started;
+}
+
+void GrpcServer::Serve(std::unique_ptr<grpc::ServerCompletionQueue> queue, const Options& options) {
+  completions_ = std::make_unique<CompletionThread>(std::move(queue));
+  stall_limit_.emplace(completions_.get(), options.stall_timeout);
+  serving_ = {completions_.get(), &*stall_limit_, &open_calls_};
 }
 
 GrpcServer::~GrpcServer() {

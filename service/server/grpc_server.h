@@ -4,15 +4,20 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "service/server/call_limit.h"
 #include "service/server/completion_thread.h"
 #include "service/server/health_service.h"
+#include "service/server/server_call.h"
+#include "service/server/time_limit.h"
 
 namespace taskwatch {
 
@@ -27,12 +32,17 @@ class GrpcServer {
     // A silent client is pinged after `keepalive_time`, and its calls end if it does not answer in `keepalive_timeout`.
     absl::Duration keepalive_time = absl::Minutes(1);
     absl::Duration keepalive_timeout = absl::Seconds(20);
-    // The largest request message, in bytes.
+    // The largest request message of all methods, in bytes. Each method has its own bound (ServerCall).
     int max_request_bytes = 64 * 1024;
+    // Calls of all kinds at a time, but those that count elsewhere (ServerCall::limit), and what further ones are told.
+    size_t max_open_calls = 10'000;
+    grpc::Status too_many_calls{grpc::StatusCode::RESOURCE_EXHAUSTED, "this server has as many calls open as it may"};
+    // A call whose caller does not read what it is sent for so long, or up to a quarter longer, is cancelled.
+    absl::Duration stall_timeout = absl::Seconds(30);
   };
 
   // Listens, and serves grpc.health.v1 and reflection. The calls of `services`, which must outlive the server, wait
-  // until ServerCall::Await is given `completions()`. Fails with UNAVAILABLE if it cannot listen.
+  // until ServerCall::Await is given `serving()`. Fails with UNAVAILABLE if it cannot listen.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options,
                                                            const std::vector<grpc::Service*>& services);
 
@@ -42,8 +52,11 @@ class GrpcServer {
   // Where it listens: the address of the options, with the port that was picked if that was 0.
   const std::string& address() const { return address_; }
 
-  // The thread that serves all calls.
-  CompletionThread* completions() { return completions_.get(); }
+  // What its calls work with.
+  const Serving* serving() const { return &serving_; }
+
+  // Calls that count among the open ones at the moment.
+  size_t open_calls() const { return open_calls_.taken(); }
 
   // Tells health checkers, the overall service ("") and each service by name, that no more calls should be sent.
   void StopServing();
@@ -54,10 +67,18 @@ class GrpcServer {
   void Shutdown(absl::Duration timeout);
 
  private:
-  explicit GrpcServer(const std::vector<std::string>& service_names) : health_(service_names) {}
+  explicit GrpcServer(const Options& options)
+      : health_(options.service_names), open_calls_(options.max_open_calls, options.too_many_calls) {}
+
+  // Begins to take calls from `queue`.
+  void Serve(std::unique_ptr<grpc::ServerCompletionQueue> queue, const Options& options);
 
   HealthService health_;
+  CallLimit open_calls_;
+  std::optional<TimeLimit> stall_limit_;
+  // Ends before what is declared above, for the calls use it.
   std::unique_ptr<CompletionThread> completions_;
+  Serving serving_{};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

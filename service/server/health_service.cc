@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "service/server/server_call.h"
 #include "service/text/printable_text.h"
 
 namespace taskwatch {
@@ -17,6 +16,9 @@ namespace {
 // A caller may send a name of many kilobytes. A status travels in the trailers, for which clients accept 8 KB: a longer
 // one reaches its caller as RESOURCE_EXHAUSTED.
 constexpr size_t kMaxShownName = 200;
+
+// Checks at a time.
+constexpr size_t kMaxChecks = 1000;
 
 }  // namespace
 
@@ -32,6 +34,7 @@ class HealthService::CheckCall final : public UnaryCall<HealthCheckRequest, Heal
     service_->RequestCheck(&context(), request_slot(), writer(), queue(), queue(), arrived);
   }
   std::unique_ptr<ServerCall> Another() const override { return std::make_unique<CheckCall>(service_); }
+  CallLimit* limit() const override { return &*service_->checks_; }
   void OnRequest() override {
     const ServingStatus status = service_->StatusOf(request().service());
     if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
@@ -88,9 +91,10 @@ class HealthService::WatchCall final : public StreamCall<HealthCheckRequest, Hea
   bool cancelled_ = false;
 };
 
-void HealthService::Serve(CompletionThread* thread) {
-  ServerCall::Await(thread, std::make_unique<CheckCall>(this));
-  ServerCall::Await(thread, std::make_unique<WatchCall>(this));
+void HealthService::Serve(const Serving* serving) {
+  checks_.emplace(kMaxChecks, serving->open_calls->refusal());
+  ServerCall::Await(serving, std::make_unique<CheckCall>(this));
+  ServerCall::Await(serving, std::make_unique<WatchCall>(this));
 }
 
 void HealthService::StopServing() {

@@ -2,18 +2,23 @@
 #ifndef TASKWATCH_SERVICE_SERVER_HEALTH_SERVICE_H_
 #define TASKWATCH_SERVICE_SERVER_HEALTH_SERVICE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
-#include "service/server/completion_thread.h"
+#include "service/server/call_limit.h"
+#include "service/server/server_call.h"
 
 namespace taskwatch {
 
 // Takes the place of gRPC's own, which is built on the callback API: one callback method in a server brings threads
 // that take part in all its calls.
+//
+// Checks do not count with the server's other calls, so that a probe is answered however many of those are open. They
+// are answered at once: hundreds that stand open are of callers who do not read, so they have a limit of their own.
 //
 // Lives on the completion thread from Serve on.
 class HealthService final : public grpc::health::v1::Health::AsyncService {
@@ -26,7 +31,7 @@ class HealthService final : public grpc::health::v1::Health::AsyncService {
   }
 
   // Starts to answer. To be called once, when the server has been built.
-  void Serve(CompletionThread* thread);
+  void Serve(const Serving* serving);
 
   // All services become NOT_SERVING, and open Watch calls are told. Completion thread.
   void StopServing();
@@ -39,6 +44,7 @@ class HealthService final : public grpc::health::v1::Health::AsyncService {
   class WatchCall;
 
   absl::flat_hash_set<std::string> names_;
+  std::optional<CallLimit> checks_;
   bool serving_ = true;
   absl::flat_hash_set<WatchCall*> watches_;
 };

@@ -1,11 +1,13 @@
 #include "service/server/server_call.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace taskwatch {
 
-void ServerCall::Await(CompletionThread* thread, std::unique_ptr<ServerCall> call) {
+void ServerCall::Await(const Serving* serving, std::unique_ptr<ServerCall> call) {
   ServerCall* const waiting = call.release();
-  waiting->thread_ = thread;
-  thread->AddCall();
+  waiting->serving_ = serving;
+  serving->thread->AddCall();
   waiting->context_.AsyncNotifyWhenDone(&waiting->over_);
   waiting->Request(&waiting->arrived_);
 }
@@ -13,18 +15,47 @@ void ServerCall::Await(CompletionThread* thread, std::unique_ptr<ServerCall> cal
 void ServerCall::OnArrived(bool ok) {
   if (!ok) {
     // The server shuts down. For a call that never began gRPC does not complete `over_`.
-    CompletionThread* const thread = thread_;
+    CompletionThread* const thread = serving_->thread;
     delete this;
     thread->RemoveCall();
     return;
   }
-  Await(thread_, Another());
-  OnRequest();
+  Await(serving_, Another());
+  if (Admit()) OnRequest();
+}
+
+bool ServerCall::Admit() {
+  CallLimit* const limit = this->limit();
+  if (!limit->Take()) {
+    refused_ = true;
+    Refuse(limit->refusal());
+    return false;
+  }
+  place_ = limit;
+  if (const size_t bytes = RequestBytes(); bytes > MaxRequestBytes()) {
+    refused_ = true;
+    // As gRPC says it of what is too large for every method.
+    Refuse(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                        absl::StrCat("Received message larger than max (", bytes, " vs. ", MaxRequestBytes(), ")")));
+    return false;
+  }
+  return true;
+}
+
+void ServerCall::OnOver() {
+  if (context_.IsCancelled() && !refused_) OnCancel();
+  EndHalf();
+}
+
+void ServerCall::OnFinished() {
+  EndSending();
+  EndHalf();
 }
 
 void ServerCall::EndHalf() {
   if (++halves_ < 2) return;
-  CompletionThread* const thread = thread_;
+  CompletionThread* const thread = serving_->thread;
+  if (place_ != nullptr) place_->Return();
   OnDone();
   thread->RemoveCall();
 }

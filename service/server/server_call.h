@@ -4,11 +4,23 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstddef>
 #include <memory>
 
+#include "service/server/call_limit.h"
 #include "service/server/completion_thread.h"
+#include "service/server/time_limit.h"
 
 namespace taskwatch {
+
+// What the calls of one server have in common. All of it outlives them.
+struct Serving {
+  CompletionThread* thread;
+  // A call that has a message or its end to send, and cannot for so long, is cancelled: its caller does not read.
+  TimeLimit* stall_limit;
+  // Where calls count unless they say otherwise.
+  CallLimit* open_calls;
+};
 
 // A call that waits for its request, is answered, and is over. The smallest one, of a unary method:
 //
@@ -29,9 +41,12 @@ namespace taskwatch {
 //     PingService::AsyncService* const service_;
 //   };
 //
-//   ServerCall::Await(server->completions(), std::make_unique<PingCall>(&service));
+//   ServerCall::Await(server->serving(), std::make_unique<PingCall>(&service));
 //
 // (tests/server/server_call_test.cc runs it, and a stream.)
+//
+// What is common to all calls is done here: a call for which its limit has no place, and one whose request is too
+// large, ends without having seen the request; one whose caller does not read what it is sent is cancelled in time.
 //
 // Lives on the completion thread: gRPC calls its virtual methods there, and Finish and Write must be called there. From
 // Await on a call owns itself. It must call Finish exactly once, also when it has been cancelled; OnDone comes after
@@ -42,8 +57,8 @@ class ServerCall {
   ServerCall& operator=(const ServerCall&) = delete;
   virtual ~ServerCall() = default;
 
-  // Waits on `thread` for a request of `call`, and then for further ones: one such call is always waiting.
-  static void Await(CompletionThread* thread, std::unique_ptr<ServerCall> call);
+  // Waits for a request of `call`, and then for further ones: one such call is always waiting.
+  static void Await(const Serving* serving, std::unique_ptr<ServerCall> call);
 
  protected:
   ServerCall() = default;
@@ -59,29 +74,51 @@ class ServerCall {
   // The call is over and gRPC will not touch it again. An override must see to its deletion.
   virtual void OnDone() { delete this; }
 
+  // Where the call counts from its request to OnDone.
+  virtual CallLimit* limit() const { return serving_->open_calls; }
+  // Ends a call that is not to see its request.
+  virtual void Refuse(const grpc::Status& status) = 0;
+  // The size of the request that has arrived, and how large it may be, in bytes.
+  virtual size_t RequestBytes() const = 0;
+  virtual size_t MaxRequestBytes() const { return kMaxRequestBytes; }
+
   // For Request: the queue of both the call and the notification.
-  grpc::ServerCompletionQueue* queue() const { return thread_->queue(); }
+  grpc::ServerCompletionQueue* queue() const { return serving_->thread->queue(); }
 
   grpc::ServerContext& context() { return context_; }
   const grpc::ServerContext& context() const { return context_; }
 
-  // The tag of the operation that finishes the call.
-  Completion* finished() { return &finished_; }
+  // Something begins to be sent, and has been: one message or the end at a time.
+  void BeginSending() { serving_->stall_limit->Begin(unsent_); }
+  void EndSending() { unsent_.End(); }
+
+  // The tag of the operation that finishes the call, which begins now.
+  Completion* BeginFinish() {
+    BeginSending();
+    return &finished_;
+  }
 
  private:
+  static constexpr size_t kMaxRequestBytes = 64 * 1024;
+
   void OnArrived(bool ok);
+  // Takes a place for the call and looks at the request's size; or refuses the call.
+  bool Admit();
+  void OnOver();
+  void OnFinished();
   // Two completions end a call, in either order: `finished_`, and gRPC's `over_`.
   void EndHalf();
 
-  CompletionThread* thread_ = nullptr;
+  const Serving* serving_ = nullptr;
+  // Where the call has its place, or null.
+  CallLimit* place_ = nullptr;
   grpc::ServerContext context_;
   int halves_ = 0;
+  bool refused_ = false;
+  TimeLimit::Wait unsent_{[this] { context_.TryCancel(); }};
   Completion arrived_{[this](bool ok) { OnArrived(ok); }};
-  Completion over_{[this](bool) {
-    if (context_.IsCancelled()) OnCancel();
-    EndHalf();
-  }};
-  Completion finished_{[this](bool) { EndHalf(); }};
+  Completion over_{[this](bool) { OnOver(); }};
+  Completion finished_{[this](bool) { OnFinished(); }};
 };
 
 // A call whose request is a `RequestMessage` and whose answers go to a `Writer` of gRPC's.
@@ -89,10 +126,15 @@ template <typename RequestMessage, typename Writer>
 class TypedCall : public ServerCall {
  protected:
   const RequestMessage& request() const { return request_; }
+  // Frees the request, which may hold far more than what a call needs of it: the sender decides. Finish does it as
+  // well.
+  void DropRequest() { request_ = RequestMessage(); }
 
   // For Request: where gRPC puts the request, and takes the answers.
   RequestMessage* request_slot() { return &request_; }
   Writer* writer() { return &writer_; }
+
+  size_t RequestBytes() const override { return request_.ByteSizeLong(); }
 
  private:
   RequestMessage request_;
@@ -107,12 +149,14 @@ class UnaryCall : public TypedCall<RequestMessage, grpc::ServerAsyncResponseWrit
   Response& response() { return response_; }
 
   void Finish(const grpc::Status& status) {
+    this->DropRequest();
     if (status.ok()) {
-      this->writer()->Finish(response_, status, this->finished());
+      this->writer()->Finish(response_, status, this->BeginFinish());
     } else {
-      this->writer()->FinishWithError(status, this->finished());
+      this->writer()->FinishWithError(status, this->BeginFinish());
     }
   }
+  void Refuse(const grpc::Status& status) override { Finish(status); }
 
  private:
   Response response_;
@@ -123,17 +167,28 @@ class UnaryCall : public TypedCall<RequestMessage, grpc::ServerAsyncResponseWrit
 template <typename RequestMessage, typename Response>
 class StreamCall : public TypedCall<RequestMessage, grpc::ServerAsyncWriter<Response>> {
  protected:
-  void Write(const Response& response) { this->writer()->Write(response, &written_); }
+  void Write(const Response& response) {
+    this->BeginSending();
+    this->writer()->Write(response, &written_);
+  }
   // The message is on its way, or lost (`ok` false): then the call is cancelled.
   virtual void OnWritten(bool ok) = 0;
   // The last message, and OK.
   void WriteAndFinish(const Response& response) {
-    this->writer()->WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, this->finished());
+    this->DropRequest();
+    this->writer()->WriteAndFinish(response, grpc::WriteOptions(), grpc::Status::OK, this->BeginFinish());
   }
-  void Finish(const grpc::Status& status) { this->writer()->Finish(status, this->finished()); }
+  void Finish(const grpc::Status& status) {
+    this->DropRequest();
+    this->writer()->Finish(status, this->BeginFinish());
+  }
+  void Refuse(const grpc::Status& status) override { Finish(status); }
 
  private:
-  Completion written_{[this](bool ok) { OnWritten(ok); }};
+  Completion written_{[this](bool ok) {
+    this->EndSending();
+    OnWritten(ok);
+  }};
 };
 
 }  // namespace taskwatch

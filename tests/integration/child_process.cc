@@ -131,6 +131,20 @@ std::string ChildProcess::CommandLine() const {
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
+size_t ChildProcess::ResidentBytes() const { return StatusNumber("VmRSS:") * 1024; }
+
+int ChildProcess::Threads() const { return static_cast<int>(StatusNumber("Threads:")); }
+
+size_t ChildProcess::StatusNumber(absl::string_view name) const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  std::string word;
+  size_t number = 0;
+  while (status >> word) {
+    if (word == name) status >> number;
+  }
+  return number;
+}
+
 void ChildProcess::Read(Output& output) {
   char buffer[1 << 16];
   ssize_t size = 0;

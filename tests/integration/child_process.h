@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <thread>
@@ -47,7 +48,14 @@ class ChildProcess {
   // Its arguments as everybody on the machine sees them.
   std::string CommandLine() const;
 
+  // The memory that it occupies, in bytes, and how many threads it has, now.
+  size_t ResidentBytes() const;
+  int Threads() const;
+
  private:
+  // The number behind `name` in its /proc/PID/status.
+  size_t StatusNumber(absl::string_view name) const;
+
   struct Output {
     int fd = -1;
     std::string text;

@@ -37,6 +37,7 @@ Config TestConfig(const std::string& upstream_url) {
   config.heartbeat_interval = absl::Seconds(20);
   config.max_stream_age = absl::Hours(1);
   config.max_watchers = 100'000;
+  config.max_open_calls = 10'000;
   config.drain_timeout = absl::Minutes(1);
   config.cache_tasks = 10'000;
   return config;

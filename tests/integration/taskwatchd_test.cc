@@ -160,6 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "--min_poll_interval"},
         WrongStart{"negative_number", {"--max_watchers=-1"}, kWithToken, "max_watchers"},
         WrongStart{"no_watchers", {"--max_watchers=0"}, kWithToken, "--max_watchers"},
+        WrongStart{"no_calls", {"--max_open_calls=0"}, kWithToken, "--max_open_calls"},
         WrongStart{"no_cache", {"--cache_tasks=0"}, kWithToken, "--cache_tasks"},
         WrongStart{"missing_flagfile", {"--flagfile=/nonexistent/flags"}, kWithToken, "/nonexistent/flags"},
         WrongStart{

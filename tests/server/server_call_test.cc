@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 
 #include "service/server/grpc_server.h"
 #include "tests/patience/patience.h"
@@ -95,13 +96,12 @@ class PingManyCall final : public StreamCall<PingManyRequest, PingResponse> {
 
 class ServerCallTest : public testing::Test {
  protected:
-  ServerCallTest() {
-    GrpcServer::Options options;
+  explicit ServerCallTest(GrpcServer::Options options = {}) {
     options.listen = "127.0.0.1:0";
     server_ = *GrpcServer::Start(options, {&pings_.service});
-    ServerCall::Await(server_->completions(), std::make_unique<PingCall>(&pings_.service));
-    ServerCall::Await(server_->completions(), std::make_unique<HangingCall>(&pings_));
-    ServerCall::Await(server_->completions(), std::make_unique<PingManyCall>(&pings_));
+    ServerCall::Await(server_->serving(), std::make_unique<PingCall>(&pings_.service));
+    ServerCall::Await(server_->serving(), std::make_unique<HangingCall>(&pings_));
+    ServerCall::Await(server_->serving(), std::make_unique<PingManyCall>(&pings_));
     stub_ = PingService::NewStub(grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
   }
 
@@ -123,6 +123,15 @@ class ServerCallTest : public testing::Test {
     for (PingResponse response; reader->Read(&response);) texts.push_back(response.text());
     *status = reader->Finish();
     return texts;
+  }
+
+  // The server hears of the end of a call somewhat later than its caller.
+  void AwaitNoOpenCalls() {
+    const absl::Time end = absl::Now() + Patience();
+    while (server_->open_calls() > 0) {
+      if (absl::Now() > end) GiveUp("all places of calls to be free");
+      absl::SleepFor(absl::Milliseconds(1));
+    }
   }
 
   Pings pings_;
@@ -176,6 +185,58 @@ TEST_F(ServerCallTest, LeavesNoCallBehindWhenTheServerGoes) {
   while (reader->Read(&response)) {
   }
   EXPECT_FALSE(reader->Finish().ok());
+}
+
+class FullServer : public ServerCallTest {
+ protected:
+  FullServer() : ServerCallTest(ForOneCall()) {}
+
+ private:
+  static GrpcServer::Options ForOneCall() {
+    GrpcServer::Options options;
+    options.max_open_calls = 1;
+    options.too_many_calls = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
+    return options;
+  }
+};
+
+TEST_F(FullServer, RefusesCallsUntilOneIsOver) {
+  grpc::ClientContext context;
+  PingRequest request;
+  PingResponse response;
+  absl::Notification over;
+  stub_->async()->Hang(&context, &request, &response, [&](const grpc::Status&) { over.Notify(); });
+  Await(pings_.hanging, "the call that hangs");
+
+  EXPECT_EQ(Ping("a"), "full");
+  grpc::Status status;
+  EXPECT_THAT(PingMany(3, &status), ElementsAre());
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(server_->open_calls(), 1u);
+
+  context.TryCancel();
+  Await(over, "the end of the call that hangs");
+  AwaitNoOpenCalls();
+  EXPECT_EQ(Ping("b"), "b");
+}
+
+class ServerForLargeRequests : public ServerCallTest {
+ protected:
+  ServerForLargeRequests() : ServerCallTest(ForLargeRequests()) {}
+
+ private:
+  static GrpcServer::Options ForLargeRequests() {
+    GrpcServer::Options options;
+    options.max_request_bytes = 1024 * 1024;
+    return options;
+  }
+};
+
+TEST_F(ServerForLargeRequests, StillBoundsTheRequestsOfEachMethod) {
+  const std::string largest(64 * 1024 - 4, 'x');
+  EXPECT_EQ(Ping(largest), largest);
+  EXPECT_EQ(Ping(largest + "x"), "Received message larger than max (65537 vs. 65536)");
+  AwaitNoOpenCalls();
 }
 
 }  // namespace
