@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
-
 #include "service/task/priority.h"
 
 namespace taskwatch {
@@ -71,14 +69,6 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
   TaskSnapshotPtr snapshot = Latest(task_id);
   if (IsFinal(snapshot)) return WatchStart{0, std::move(snapshot)};
   if (const absl::Status* refusal = RefusalOf(task_id)) return *refusal;
-  if (watchers_ >= options_.max_watchers) {
-    ErrorDetails details;
-    details.reason = ErrorReason::kTooManyWatchers;
-    details.persistence = Persistence::kTransient;
-    details.retry_after = absl::Seconds(5);
-    return MakeError(details, absl::StrCat("this server watches for ", watchers_,
-                                           " callers already, which is all that it may; try another one, or later"));
-  }
   Entry& entry = EntryOf(task_id);
   const WatchId id = ++last_id_;
   const bool is_first = entry.audience.empty();

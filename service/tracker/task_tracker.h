@@ -60,8 +60,6 @@ class TaskTracker {
     // For how long all fetches of a task must have failed with transient errors before its watches end.
     absl::Duration error_budget = absl::Minutes(2);
     PollLimits poll_limits;
-    // Watchers at a time, of all tasks.
-    size_t max_watchers = 100'000;
     // For the jitter.
     uint64_t seed = 0;
     // Returns the factor, at least 1, by which polls are slowed down so that the month's calls last. Unset: 1.
@@ -121,8 +119,8 @@ class TaskTracker {
   bool CancelGet(absl::string_view task_id, GetId id);
 
   // Subscribes to a task and returns its latest known state in one step, so that no change falls between the two.
-  // `poll_interval` is a hint, clamped to the limits; the shortest one among the watchers counts. Fails if there are
-  // too many watchers or DingTalk refused the task id a moment ago.
+  // `poll_interval` is a hint, clamped to the limits; the shortest one among the watchers counts. Fails if
+  // DingTalk refused the task id a moment ago.
   absl::StatusOr<WatchStart> Watch(absl::string_view task_id, std::optional<absl::Duration> poll_interval,
                                    TaskSubscriber* subscriber);
 

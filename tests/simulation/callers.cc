@@ -112,6 +112,12 @@ Waiter::Waiter(World* world, Options options)
                         "'");
   ++world_->started;
   ++server_->source().RecordOf(options_.session.task_id).watchers;
+  const absl::Status admission = server_->TakeWatchPlace();
+  if (!admission.ok()) {
+    OnAnswer(admission);
+    return;
+  }
+  has_place_ = true;
   call_id_ = server_->AddCall([this](const absl::Status& status) {
     end_asked_ = true;
     LoseInterest();
@@ -145,6 +151,7 @@ void Waiter::OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer) {
   ++world_->finished;
   LoseInterest();
   server_->RemoveCall(call_id_);
+  if (has_place_) server_->ReturnWatchPlace();
   CheckAnswer(answer);
 }
 

@@ -81,6 +81,7 @@ class Waiter {
   const Options options_;
   const absl::Time asked_;
   uint64_t call_id_ = 0;
+  bool has_place_ = false;
   bool interested_ = true;
   bool end_asked_ = false;
   bool ended_ = false;

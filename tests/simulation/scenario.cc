@@ -121,7 +121,7 @@ class Scenario {
     options.tracker.error_budget =
         random_.Chance(0.5) ? absl::Minutes(2) : random_.Between(absl::Seconds(10), absl::Minutes(2));
     options.tracker.poll_limits.max_interval = random_.LogBetween(absl::Seconds(5), absl::Minutes(5));
-    options.tracker.max_watchers = random_.Chance(0.1) ? 3 : 100'000;
+    options.max_watchers = random_.Chance(0.1) ? 3 : 100'000;
     options.token.app_key = "dingdemoapp";
     options.token.app_secret = std::string(kAppSecret);
     options.token.corp_id = random_.Chance(0.3) ? "dingdemocorp" : "";

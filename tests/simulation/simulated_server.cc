@@ -97,6 +97,18 @@ uint64_t SimulatedServer::AddCall(EndCall end) {
   return last_call_;
 }
 
+absl::Status SimulatedServer::TakeWatchPlace() {
+  if (watchers_ < options_.max_watchers) {
+    ++watchers_;
+    return absl::OkStatus();
+  }
+  ErrorDetails details;
+  details.reason = ErrorReason::kTooManyWatchers;
+  details.persistence = Persistence::kTransient;
+  details.retry_after = absl::Seconds(5);
+  return MakeError(details, "full");
+}
+
 void SimulatedServer::Drain() {
   draining_ = true;
   for (const auto& [id, end] : calls_) undrained_.push_back(id);

@@ -74,6 +74,8 @@ class SimulatedServer {
     DingTalkTaskSource::Options source;
     OauthTokenCall::Options token;
     CallQueue::Options queue;
+    // Watches and waits at a time.
+    size_t max_watchers = 100'000;
   };
   // Ends an open call, as draining does.
   using EndCall = absl::AnyInvocable<void(const absl::Status&)>;
@@ -91,6 +93,11 @@ class SimulatedServer {
   uint64_t AddCall(EndCall end);
   void RemoveCall(uint64_t id) { calls_.erase(id); }
   size_t open_calls() const { return calls_.size(); }
+
+  // A watch or wait takes a place before anything else. TOO_MANY_WATCHERS if there is none; else it returns it at its
+  // end.
+  absl::Status TakeWatchPlace();
+  void ReturnWatchPlace() { --watchers_; }
 
   // Ends all open calls, some at a time.
   void Drain();
@@ -110,6 +117,7 @@ class SimulatedServer {
   TaskTracker tracker_;
   uint64_t last_call_ = 0;
   std::map<uint64_t, EndCall> calls_;
+  size_t watchers_ = 0;
   bool draining_ = false;
   std::vector<uint64_t> undrained_;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -46,6 +46,9 @@ void WatchStream::Open() {
   journal_->Note(name_, ": watches ", options_.task_id, " with etag '", options_.last_etag, "'");
   opened_ = loop_->Now();
   idle_since_ = opened_;
+  const absl::Status admission = server_->TakeWatchPlace();
+  if (!admission.ok()) return Finished({admission, read_etag_});
+  has_place_ = true;
   interested_ = true;
   ++server_->source().RecordOf(options_.task_id).watchers;
   call_id_ = server_->AddCall([this](const absl::Status& status) { EndByServer(status); });
@@ -181,8 +184,9 @@ void WatchStream::Finished(Result result) {
       absl::StrCat("streams ended: ", reason.empty() ? absl::StatusCodeToString(result.status.code()) : reason));
   LoseInterest();
   server_->RemoveCall(call_id_);
+  if (has_place_) server_->ReturnWatchPlace();
   // gRPC may tell of a cancel until the call is done with, also after its end.
-  if (random_->Chance(0.2)) loop_->Post([this] { session_.OnCancelled(); });
+  if (has_place_ && random_->Chance(0.2)) loop_->Post([this] { session_.OnCancelled(); });
   loop_->Post([this, result = std::move(result)] {
     OnEnd on_end = std::move(on_end_);
     on_end(result);
@@ -282,11 +286,6 @@ void WatchStream::CheckEnd(const absl::Status& status) {
     case ErrorReason::kServerDraining:
       if (final_received < end_asked_) {
         journal_->Break(Invariant::kNoFinalStateLost, name_, " is drained although the task has ended");
-      }
-      return;
-    case ErrorReason::kTooManyWatchers:
-      if (server_->tracker().stats().watchers < server_->tracker_options().max_watchers) {
-        journal_->Break(Invariant::kErrorsEndNothingEarly, name_, " is refused although there is room");
       }
       return;
     default:

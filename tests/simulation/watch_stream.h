@@ -93,6 +93,7 @@ class WatchStream final : private WatchSession::Sink {
   OnEnd on_end_;
   WatchSession session_;
   uint64_t call_id_ = 0;
+  bool has_place_ = false;
 
   absl::Time opened_;
   // The end of the last write, or the opening.

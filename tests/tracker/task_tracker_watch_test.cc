@@ -45,12 +45,6 @@ class RecordingSubscriber final : public TaskSubscriber {
 
 class TaskTrackerWatch : public testing::Test {
  protected:
-  static TaskTracker::Options SomeOptions() {
-    TaskTracker::Options options;
-    options.max_watchers = 2000;
-    return options;
-  }
-
   RecordingSubscriber* NewSubscriber() {
     subscribers_.push_back(std::make_unique<RecordingSubscriber>());
     return subscribers_.back().get();
@@ -78,7 +72,7 @@ class TaskTrackerWatch : public testing::Test {
   SimulatedLoop loop_;
   FakeTaskSource source_;
   SnapshotCache cache_{1000};
-  TaskTracker tracker_{&loop_, &source_, &cache_, SomeOptions()};
+  TaskTracker tracker_{&loop_, &source_, &cache_, TaskTracker::Options()};
   std::vector<std::unique_ptr<RecordingSubscriber>> subscribers_;
   TaskTracker::WatchStart last_watch_;
 };
@@ -222,7 +216,7 @@ TEST_F(TaskTrackerWatch, MakesTheFetchesOfOneWatcherForAThousand) {
     SimulatedLoop loop;
     FakeTaskSource source;
     SnapshotCache cache(1000);
-    TaskTracker tracker(&loop, &source, &cache, SomeOptions());
+    TaskTracker tracker(&loop, &source, &cache, TaskTracker::Options());
     std::vector<std::unique_ptr<RecordingSubscriber>> subscribers;
     for (int i = 0; i < watchers; ++i) {
       subscribers.push_back(std::make_unique<RecordingSubscriber>());
@@ -450,17 +444,6 @@ TEST_F(TaskTrackerWatch, ClampsWishesToItsLimits) {
   Watch(absl::ZeroDuration());
   source_.Answer(Running(3));
   EXPECT_EQ(TimeUntilFetch(), absl::Seconds(1));
-}
-
-TEST_F(TaskTrackerWatch, RefusesMoreWatchersThanItMayHave) {
-  for (int i = 0; i < 2000; ++i) Watch();
-  const TaskTracker::WatchId last = last_watch_.id;
-  const absl::Status refusal = tracker_.Watch("efgh", std::nullopt, NewSubscriber()).status();
-  EXPECT_THAT(refusal, HasReason(ErrorReason::kTooManyWatchers));
-  EXPECT_TRUE(DetailsOf(refusal).retry_after.has_value());
-  EXPECT_EQ(tracker_.stats().entries, 1u);
-  tracker_.Unwatch("abcd", last);
-  EXPECT_THAT(tracker_.Watch("efgh", std::nullopt, NewSubscriber()), IsOk());
 }
 
 TEST_F(TaskTrackerWatch, WatchesOnWhileTheStateIsOneThatItDoesNotKnow) {
