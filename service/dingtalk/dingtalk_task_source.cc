@@ -15,19 +15,6 @@
 namespace taskwatch {
 namespace {
 
-// A refusal for the month that is told this soon after a month has begun is about the month before: clocks differ,
-// answers take their time, and a token provider believes in a refusal for up to 5 minutes. Taken for the new month's it
-// would cost all of that month.
-constexpr absl::Duration kBeginningOfMonth = absl::Minutes(10);
-constexpr absl::Duration kRetryAtBeginningOfMonth = absl::Minutes(1);
-
-// When to ask again after a refusal for the month that is told at `now`.
-absl::Duration RetryAfterMonthlyRefusal(absl::Time now) {
-  if (UntilNextMonth(now - kBeginningOfMonth) <= kBeginningOfMonth) return kRetryAtBeginningOfMonth;
-  // Whole seconds, so that nobody comes back a moment too early.
-  return absl::Ceil(UntilNextMonth(now), absl::Seconds(1));
-}
-
 absl::Status InvalidTaskId() {
   ErrorDetails details;
   details.reason = ErrorReason::kInvalidTaskId;
@@ -88,37 +75,42 @@ void DingTalkTaskSource::Fetch(absl::string_view task_id, const FetchOptions& op
   attempt->task_id = std::string(task_id);
   attempt->options = options;
   attempt->done = std::move(done);
+  attempts_.emplace(attempt->task_id, attempt);
   Begin(attempt);
 }
 
 bool DingTalkTaskSource::Join(absl::string_view task_id, const FetchOptions& options) {
-  const auto [begin, end] = waiting_.equal_range(task_id);
-  for (auto waiting = begin; waiting != end; ++waiting) {
-    Attempt& attempt = *waiting->second;
+  bool waits = false;
+  const auto [begin, end] = attempts_.equal_range(task_id);
+  for (auto found = begin; found != end; ++found) {
+    Attempt& attempt = *found->second;
+    attempt.unwanted = false;
     attempt.options.priority = std::max(attempt.options.priority, options.priority);
     attempt.options.deadline = std::max(attempt.options.deadline, options.deadline);
     if (attempt.state == Attempt::State::kNeedsPermit) {
       gate_->Join(attempt.request_id, attempt.options.priority, attempt.options.deadline);
     }
+    if (attempt.state != Attempt::State::kCalling) waits = true;
   }
-  return begin != end;
+  return waits;
 }
 
 bool DingTalkTaskSource::Cancel(absl::string_view task_id) {
-  const auto waiting = waiting_.find(task_id);
-  if (waiting == waiting_.end()) return false;
-  const AttemptPtr attempt = waiting->second;
+  const auto found = attempts_.find(task_id);
+  if (found == attempts_.end()) return false;
+  const AttemptPtr attempt = found->second;
+  attempt->unwanted = true;
+  if (attempt->state == Attempt::State::kCalling) return false;
   // A permit on its way has been counted, so it is used.
   if (attempt->state == Attempt::State::kNeedsPermit && !gate_->Cancel(attempt->request_id)) return false;
   attempt->state = Attempt::State::kCancelled;
   attempt->done = nullptr;
-  waiting_.erase(waiting);
+  attempts_.erase(found);
   return true;
 }
 
 void DingTalkTaskSource::Begin(const AttemptPtr& attempt) {
   attempt->state = Attempt::State::kNeedsToken;
-  waiting_.emplace(attempt->task_id, attempt);
   if (tokens_->HasToken()) return AcquirePermit(attempt);
   tokens_->GetToken(lifetime_.Guard([this, attempt](const absl::StatusOr<std::string>& token) {
     if (attempt->state == Attempt::State::kCancelled) return;
@@ -137,8 +129,8 @@ void DingTalkTaskSource::AcquirePermit(const AttemptPtr& attempt) {
 }
 
 void DingTalkTaskSource::OnPermit(const AttemptPtr& attempt, const absl::Status& permit) {
-  StopWaiting(*attempt);
-  if (!permit.ok()) return attempt->done(Completed(permit));
+  attempt->state = Attempt::State::kCalling;
+  if (!permit.ok()) return Finish(attempt, Completed(permit));
   // Looked up only now, as it may have been replaced meanwhile. If it is gone, the next one is waited for: the permit
   // has been counted, so it is used.
   if (std::optional<std::string> token = tokens_->Cached()) return Send(attempt, *std::move(token));
@@ -167,36 +159,33 @@ void DingTalkTaskSource::OnAnswer(const AttemptPtr& attempt, absl::StatusOr<Http
       response.ok() ? Read(*response, attempt->task_id, attempt->token) : absl::StatusOr<TaskInfo>(response.status());
   if (info.ok()) {
     gate_->Report(attempt->request_id, absl::OkStatus());
-    attempt->done(std::move(info));
-    return;
+    return Finish(attempt, std::move(info));
   }
-  absl::Status error = Completed(info.status());
+  const absl::Status error = Completed(info.status());
   const bool rejected = ReasonOf(error) == ErrorReason::kUpstreamUnauthenticated;
   if (rejected) tokens_->Invalidate(attempt->token);
   if (rejected && attempt->rejection.ok()) {
     gate_->Report(attempt->request_id, Passing(error));
+    if (attempt->unwanted) return Finish(attempt, Passing(error));
     attempt->rejection = error;
     return Begin(attempt);
   }
   gate_->Report(attempt->request_id, error);
-  if (rejected) error = RejectedAgain(error);
-  // `done` may destroy this; nothing is touched after it.
-  attempt->done(std::move(error));
+  Finish(attempt, rejected ? RejectedAgain(error) : error);
 }
 
 void DingTalkTaskSource::OnNoToken(const AttemptPtr& attempt, const absl::Status& error) {
-  StopWaiting(*attempt);
   const absl::Status completed = Completed(error);
   // What DingTalk pauses for, it pauses for every call; the rate of token calls is another one.
   if (DetailsOf(error).persistence == Persistence::kPaused) gate_->Report(0, completed);
-  attempt->done(WithRejection(completed, attempt->rejection));
+  Finish(attempt, WithRejection(completed, attempt->rejection));
 }
 
-void DingTalkTaskSource::StopWaiting(Attempt& attempt) {
-  if (attempt.state == Attempt::State::kCalling) return;
-  attempt.state = Attempt::State::kCalling;
-  const auto [begin, end] = waiting_.equal_range(attempt.task_id);
-  waiting_.erase(std::find_if(begin, end, [&](const auto& waiting) { return waiting.second.get() == &attempt; }));
+void DingTalkTaskSource::Finish(const AttemptPtr& attempt, absl::StatusOr<TaskInfo> result) {
+  const auto [begin, end] = attempts_.equal_range(attempt->task_id);
+  attempts_.erase(std::find_if(begin, end, [&](const auto& found) { return found.second == attempt; }));
+  Done done = std::move(attempt->done);
+  done(std::move(result));
 }
 
 absl::Status DingTalkTaskSource::Completed(absl::Status error) const {

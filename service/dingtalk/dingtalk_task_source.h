@@ -54,7 +54,7 @@ class DingTalkTaskSource final : public TaskSource {
       // Waits until there is a token: without one, a permit would be spent for nothing.
       kNeedsToken,
       kNeedsPermit,
-      // Has its permit. It can no longer be joined or cancelled.
+      // Has its permit, so the call is made.
       kCalling,
       kCancelled,
     };
@@ -63,6 +63,8 @@ class DingTalkTaskSource final : public TaskSource {
     FetchOptions options;
     Done done;
     State state = State::kNeedsToken;
+    // Set while nobody wants the answer: no second call is made for it.
+    bool unwanted = false;
     // Of the last request for a permit.
     CallGate::RequestId request_id = 0;
     // What it is sent with.
@@ -78,8 +80,8 @@ class DingTalkTaskSource final : public TaskSource {
   void Send(const AttemptPtr& attempt, std::string token);
   void OnAnswer(const AttemptPtr& attempt, absl::StatusOr<HttpResponse> response);
   void OnNoToken(const AttemptPtr& attempt, const absl::Status& error);
-  // From now on it can no longer be joined.
-  void StopWaiting(Attempt& attempt);
+  // Forgets the attempt and answers it, which may destroy this.
+  void Finish(const AttemptPtr& attempt, absl::StatusOr<TaskInfo> result);
   // `error` with what only the clock tells.
   absl::Status Completed(absl::Status error) const;
 
@@ -88,8 +90,8 @@ class DingTalkTaskSource final : public TaskSource {
   AccessTokenProvider* const tokens_;
   CallGate* const gate_;
   const Options options_;
-  // The attempts that are not kCalling, by task id.
-  std::multimap<std::string, AttemptPtr, std::less<>> waiting_;
+  // By task id.
+  std::multimap<std::string, AttemptPtr, std::less<>> attempts_;
   const Lifetime lifetime_;
 };
 

@@ -14,6 +14,12 @@ absl::CivilMonth MonthOf(absl::Time now);
 // than zero. Pure.
 absl::Duration UntilNextMonth(absl::Time now);
 
+// When to ask again after DingTalk has said, as it is told at `now`, that the month is used up: in whole seconds, when
+// the next month begins. But what is told within 10 minutes after a month has begun is about the month before: clocks
+// differ, answers take their time, and a token provider believes in a refusal for up to 5 minutes. Taken for the new
+// month's it would cost all of that month, so then it is a minute. Pure.
+absl::Duration RetryAfterMonthlyRefusal(absl::Time now);
+
 // The share of its month that is over at `now`, in [0, 1). Pure.
 double ShareOfMonth(absl::Time now);
 

@@ -519,6 +519,33 @@ TEST_F(DingTalkTaskSourceTest, FinishesAFetchThatIsCancelledOnceItsCallHasBeenCo
   EXPECT_EQ(gate_.reported.size(), 1u);
 }
 
+TEST_F(DingTalkTaskSourceTest, MakesNoSecondCallForAFetchThatWasCancelledDuringTheFirst) {
+  tokens_.answers = {"canary-1", "canary-2"};
+  http_.Expect(kCall, HttpAnswer(400, kInvalidToken), absl::Seconds(1));
+  const auto answer = Begin();
+  loop_.RunPosted();
+  EXPECT_FALSE(source_->Cancel("abcd"));
+  loop_.RunFor(absl::Seconds(2));
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_THAT(**answer, HasReason(ErrorReason::kUpstreamUnauthenticated));
+  EXPECT_EQ(DetailsOf((*answer)->status()).persistence, Persistence::kTransient) << "a new token was not tried";
+  EXPECT_EQ(http_.requests().size(), 1u);
+  EXPECT_EQ(gate_.requests.size(), 1u);
+}
+
+TEST_F(DingTalkTaskSourceTest, MakesTheSecondCallForWhoJoinsDuringTheFirst) {
+  tokens_.answers = {"canary-1", "canary-2"};
+  http_.Expect(kCall, HttpAnswer(400, kInvalidToken), absl::Seconds(1));
+  http_.Expect(kCall, HttpAnswer(200, kRunning));
+  const auto answer = Begin();
+  loop_.RunPosted();
+  source_->Cancel("abcd");
+  EXPECT_FALSE(source_->Join("abcd", {Priority::kCaller, absl::InfiniteFuture()}));
+  loop_.RunFor(absl::Seconds(2));
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_THAT(**answer, IsOk());
+}
+
 TEST_F(DingTalkTaskSourceTest, CallsNobodyOnceDestroyed) {
   // In each of the states that something can be in: the call, a posted error, the gate, the token.
   tokens_.answers = {"canary-1"};

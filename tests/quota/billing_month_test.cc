@@ -45,5 +45,13 @@ TEST(NaturalMonth, IsOverByShares) {
   EXPECT_LT(ShareOfMonth(At("2026-06-30T23:59:59+08:00")), 1);
 }
 
+TEST(NaturalMonth, IsUsedUpUntilItsEndExceptAtItsBeginning) {
+  EXPECT_EQ(RetryAfterMonthlyRefusal(At("2026-06-30T23:59:58.5+08:00")), absl::Seconds(2));
+  EXPECT_EQ(RetryAfterMonthlyRefusal(At("2026-06-20T00:00:00+08:00")), absl::Hours(11 * 24));
+  EXPECT_EQ(RetryAfterMonthlyRefusal(At("2026-07-01T00:00:00+08:00")), absl::Minutes(1));
+  EXPECT_EQ(RetryAfterMonthlyRefusal(At("2026-07-01T00:09:59+08:00")), absl::Minutes(1));
+  EXPECT_EQ(RetryAfterMonthlyRefusal(At("2026-07-01T00:11:00+08:00")), absl::Hours(31 * 24) - absl::Minutes(11));
+}
+
 }  // namespace
 }  // namespace taskwatch

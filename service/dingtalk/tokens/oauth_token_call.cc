@@ -12,9 +12,11 @@
 
 #include "service/dingtalk/error_table.h"
 #include "service/dingtalk/tokens/token_answer.h"
+#include "service/quota/billing_month.h"
 #include "service/runtime/post_answer.h"
 #include "service/secrets/secret_text.h"
 #include "service/task/priority.h"
+#include "service/task/task_error.h"
 
 namespace taskwatch {
 namespace {
@@ -23,6 +25,14 @@ namespace {
 bool IsPathSegment(absl::string_view corp_id) {
   return corp_id.size() <= 128 && std::all_of(corp_id.begin(), corp_id.end(),
                                               [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; });
+}
+
+// `error`; if it says that the month is used up, with when to ask again.
+absl::Status WithMonthsEnd(const absl::Status& error, absl::Time now) {
+  ErrorDetails details = DetailsOf(error);
+  if (details.reason != ErrorReason::kMonthlyQuotaExhausted || details.retry_after.has_value()) return error;
+  details.retry_after = RetryAfterMonthlyRefusal(now);
+  return MakeError(details, error.message());
 }
 
 }  // namespace
@@ -102,6 +112,7 @@ void OauthTokenCall::Send(const std::string& secret, CallGate::RequestId permit,
   http_->Send(RequestWith(secret), lifetime_.Guard([this, secret, permit, done = std::move(done)](
                                                        const absl::StatusOr<HttpResponse>& response) mutable {
     absl::StatusOr<IssuedToken> issued = response.ok() ? IssuedTokenIn(*response, secret) : response.status();
+    if (!issued.ok()) issued = WithMonthsEnd(issued.status(), loop_->Now());
     if (permit != 0) options_.gate->Report(permit, issued.status());
     done(std::move(issued));
   }));

@@ -20,7 +20,7 @@
 namespace taskwatch {
 
 // One HTTP call for each Fetch, with the secret of that moment. Errors are those of token_answer.h, secret_file.h, the
-// HTTP client and the gate.
+// HTTP client and the gate; kMonthlyQuotaExhausted has the `retry_after` of billing_month.h.
 //
 // Lives on the event loop's thread. The loop, the HTTP client and the gate must outlive it.
 class OauthTokenCall final : public TokenSource {

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 
 #include "service/dingtalk/tokens/token_source.h"
+#include "service/quota/billing_month.h"
 #include "service/runtime/simulated_loop.h"
 #include "service/task/priority.h"
 #include "service/task/task_error.h"
@@ -132,6 +133,16 @@ TEST_F(OauthTokenCallTest, CallsNobodyWithoutAPermit) {
   details.reason = ErrorReason::kMonthlyQuotaExhausted;
   gate_.refusal = MakeError(details, "used up");
   EXPECT_EQ(Fetch().status(), gate_.refusal);
+}
+
+// DingTalk's clock may be some moments behind. Without a time the gate would pause for all of the month that has begun.
+TEST_F(OauthTokenCallTest, AsksAgainSoonWhenTheMonthIsUsedUpThatHasJustEnded) {
+  StartWithGate("ding123");
+  loop_.RunFor(UntilNextMonth(loop_.Now()) + absl::Seconds(2));
+  http_.Expect(kCallB, HttpAnswer(403, R"({"code":"Forbidden.AccessDenied.ApiCountLimitForOrg","message":"used up"})"));
+  EXPECT_THAT(Fetch().status(), HasReason(ErrorReason::kMonthlyQuotaExhausted));
+  ASSERT_EQ(gate_.reported.size(), 1u);
+  EXPECT_EQ(DetailsOf(gate_.reported[0]).retry_after, absl::Minutes(1));
 }
 
 TEST_F(OauthTokenCallTest, ReadsTheSecretFileForEachCall) {
