@@ -11,12 +11,13 @@
 
 namespace taskwatch {
 
-// Single-threaded: everything, Post included, is called from the test's own thread. Time passes only in RunFor.
+// Single-threaded: everything, Post included, is called from the test's own thread. Time passes only in RunFor; the
+// wall clock may be set, which no timer notices.
 class SimulatedLoop final : public EventLoop {
  public:
   explicit SimulatedLoop(absl::Time start = absl::FromUnixSeconds(1'800'000'000)) : start_(start) {}
 
-  absl::Time Now() const override { return start_ + elapsed_; }
+  absl::Time Now() const override { return SteadyNow() + clock_offset_; }
   void Post(Callback callback) override { posted_.push_back(std::move(callback)); }
   TimerId RunAfter(absl::Duration delay, Callback callback) override;
   bool CancelTimer(TimerId id) override { return timers_.erase({id.due, id.sequence}) > 0; }
@@ -29,6 +30,12 @@ class SimulatedLoop final : public EventLoop {
 
   // Virtual time since the start.
   absl::Duration Elapsed() const { return elapsed_; }
+  // What the wall clock would tell if nobody had set it.
+  absl::Time SteadyNow() const { return start_ + elapsed_; }
+
+  // Sets the wall clock, as an administrator or NTP does, to `offset` more than SteadyNow; less, if it is negative.
+  void SetClock(absl::Duration offset) { clock_offset_ = offset; }
+  absl::Duration clock_offset() const { return clock_offset_; }
 
   // How many timers are set, for tests of what is left behind.
   size_t TimerCount() const { return timers_.size(); }
@@ -36,6 +43,7 @@ class SimulatedLoop final : public EventLoop {
  private:
   const absl::Time start_;
   absl::Duration elapsed_ = absl::ZeroDuration();
+  absl::Duration clock_offset_ = absl::ZeroDuration();
   uint64_t last_sequence_ = 0;
   std::deque<Callback> posted_;
   absl::btree_map<std::pair<absl::Duration, uint64_t>, Callback> timers_;

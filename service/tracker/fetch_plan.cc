@@ -12,12 +12,24 @@ void FetchPlan::Begin() {
   ++latest_;
 }
 
-absl::Time FetchPlan::NextTime(bool gets_wait, bool watched) const {
+void FetchPlan::KeepTime() {
+  const absl::Time now = loop_->Now();
+  if (const absl::Duration back = seen_ - now; back > absl::ZeroDuration()) {
+    poll_time_ -= back;
+    retry_time_ -= back;
+    timer_time_ -= back;
+  }
+  seen_ = now;
+}
+
+absl::Time FetchPlan::NextTime(bool gets_wait, bool watched) {
+  KeepTime();
   return std::min(gets_wait ? retry_time_ : absl::InfiniteFuture(), watched ? poll_time_ : absl::InfiniteFuture());
 }
 
 void FetchPlan::SetTimer(absl::Time time, EventLoop::Callback callback) {
   CancelTimer();
+  KeepTime();
   timer_time_ = time;
   timer_ = loop_->RunAfter(time - loop_->Now(), std::move(callback));
 }

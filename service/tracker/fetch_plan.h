@@ -11,7 +11,8 @@
 namespace taskwatch {
 
 // One fetch is in flight at a time; they are numbered from 1. The next one is due at the poll time if there are
-// watchers, at the retry time if there are gets, and at the earlier of the two if there are both.
+// watchers, at the retry time if there are gets, and at the earlier of the two if there are both. When the wall clock
+// is set back, so are these times: a poll that was to come in a minute does not come an hour later.
 //
 // Lives on the event loop's thread.
 class FetchPlan {
@@ -35,14 +36,20 @@ class FetchPlan {
   absl::Time start() const { return start_; }
 
   // When watchers want the next poll: the past if at once, the infinite future if never.
-  void set_poll_time(absl::Time time) { poll_time_ = time; }
+  void set_poll_time(absl::Time time) {
+    KeepTime();
+    poll_time_ = time;
+  }
   absl::Time poll_time() const { return poll_time_; }
 
   // Before which time gets are not to be tried again; the infinite past if they may be at once.
-  void set_retry_time(absl::Time time) { retry_time_ = time; }
+  void set_retry_time(absl::Time time) {
+    KeepTime();
+    retry_time_ = time;
+  }
 
   // When the next fetch is due, given whether gets wait and whether anybody watches; the infinite future if never.
-  absl::Time NextTime(bool gets_wait, bool watched) const;
+  absl::Time NextTime(bool gets_wait, bool watched);
 
   // Runs `callback` at `time`, in place of a timer that was set before.
   void SetTimer(absl::Time time, EventLoop::Callback callback);
@@ -51,7 +58,12 @@ class FetchPlan {
   bool TimerIsSetFor(absl::Time time) const { return timer_ && timer_time_ == time; }
 
  private:
+  // Moves the times back if the clock was set back since it was looked at last.
+  void KeepTime();
+
   EventLoop* const loop_;
+  // The latest time that was seen.
+  absl::Time seen_ = absl::InfinitePast();
   bool in_flight_ = false;
   uint64_t latest_ = 0;
   absl::Time start_;

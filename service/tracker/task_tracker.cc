@@ -133,7 +133,9 @@ TaskSnapshotPtr TaskTracker::Recall(absl::string_view task_id) {
 const absl::Status* TaskTracker::RefusalOf(absl::string_view task_id) {
   const auto refusal = refusals_.find(task_id);
   if (refusal == refusals_.end()) return nullptr;
-  if (refusal->second.expiry > loop_->Now()) return &refusal->second.error;
+  // More than the whole is left if the clock was set back: nothing is known then of how old it is.
+  const absl::Duration left = refusal->second.expiry - loop_->Now();
+  if (left > absl::ZeroDuration() && left <= options_.refusal_memory) return &refusal->second.error;
   refusals_.erase(refusal);
   return nullptr;
 }

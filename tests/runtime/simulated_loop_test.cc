@@ -42,6 +42,22 @@ TEST(SimulatedLoop, RunsPostedWorkBeforeTimePasses) {
   EXPECT_EQ(order, "post posted-by-post timer ");
 }
 
+TEST(SimulatedLoop, RunsTimersInTimeWhenTheClockIsSet) {
+  SimulatedLoop loop;
+  const absl::Time start = loop.Now();
+  absl::Duration fired;
+  loop.RunAfter(absl::Minutes(1), [&] { fired = loop.Elapsed(); });
+  loop.SetClock(absl::Hours(5));
+  EXPECT_EQ(loop.Now(), start + absl::Hours(5));
+  loop.RunFor(absl::Seconds(59));
+  EXPECT_EQ(fired, absl::ZeroDuration());
+  loop.SetClock(-absl::Hours(5));
+  loop.RunFor(absl::Seconds(1));
+  EXPECT_EQ(fired, absl::Minutes(1));
+  EXPECT_EQ(loop.Now(), start + absl::Minutes(1) - absl::Hours(5));
+  EXPECT_EQ(loop.SteadyNow(), start + absl::Minutes(1));
+}
+
 TEST(SimulatedLoop, ForgetsCancelledTimers) {
   SimulatedLoop loop;
   bool ran = false;

@@ -57,6 +57,15 @@ TEST_F(FetchPlanTest, TakesTheEarlierOfPollAndRetryThatSomebodyWants) {
   EXPECT_EQ(plan_->NextTime(/*gets_wait=*/true, /*watched=*/false), later);
 }
 
+TEST_F(FetchPlanTest, PutsNothingOffWhenTheClockIsSetBack) {
+  plan_->set_poll_time(loop_.Now() + absl::Minutes(1));
+  plan_->set_retry_time(loop_.Now() + absl::Seconds(2));
+  loop_.SetClock(-absl::Hours(3));
+  const absl::Time retry = plan_->NextTime(/*gets_wait=*/true, /*watched=*/true);
+  EXPECT_EQ(retry, loop_.Now() + absl::Seconds(2));
+  EXPECT_EQ(plan_->NextTime(/*gets_wait=*/false, /*watched=*/true), loop_.Now() + absl::Minutes(1));
+}
+
 TEST_F(FetchPlanTest, HasOneTimer) {
   SetTimer(absl::Seconds(1));
   SetTimer(absl::Seconds(5));

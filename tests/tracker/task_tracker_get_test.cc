@@ -282,6 +282,15 @@ TEST_F(TaskTrackerGet, RemembersBrieflyThatATaskWasRefused) {
   EXPECT_EQ(source_.fetches(), 3) << "remembered for longer than briefly";
 }
 
+TEST_F(TaskTrackerGet, RemembersARefusalNoLongerWhenTheClockIsSetBack) {
+  Ask();
+  source_.Answer(Error(ErrorReason::kTaskNotFound, Persistence::kPermanent));
+  loop_.SetClock(-absl::Hours(1));
+  loop_.RunFor(absl::Seconds(11));
+  Ask();
+  EXPECT_EQ(source_.fetches(), 2);
+}
+
 TEST_F(TaskTrackerGet, LetsNothingOverruleAFinalState) {
   Answer* const answer = Ask();
   auto final = std::make_shared<TaskSnapshot>();
