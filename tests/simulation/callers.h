@@ -3,6 +3,7 @@
 #define TASKWATCH_TESTS_SIMULATION_CALLERS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,8 @@ class Getter {
  private:
   void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
   void CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  // The server has crashed.
+  void Lose();
   void End();
 
   World* const world_;
@@ -62,6 +65,8 @@ class Waiter {
     WaitSession::Options session;
     // Goes away after this time, if set.
     std::optional<absl::Duration> cancel_after;
+    // Hears the answer, if set; must not destroy the waiter.
+    std::function<void(const absl::StatusOr<TaskSnapshotPtr>& answer)> on_end;
   };
 
   // Asks at once. `world` must outlive it.
@@ -74,7 +79,10 @@ class Waiter {
  private:
   void OnAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
   void CheckAnswer(const absl::StatusOr<TaskSnapshotPtr>& answer);
+  // The server has crashed.
+  void Lose();
   void LoseInterest();
+  void End(const absl::StatusOr<TaskSnapshotPtr>& answer);
 
   World* const world_;
   SimulatedServer* const server_;
@@ -86,7 +94,8 @@ class Waiter {
   bool end_asked_ = false;
   bool ended_ = false;
   EventLoop::TimerId cancel_timer_;
-  WaitSession session_;
+  // None once the server has crashed.
+  std::unique_ptr<WaitSession> session_;
 };
 
 }  // namespace taskwatch::simulation

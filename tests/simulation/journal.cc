@@ -14,7 +14,7 @@ namespace taskwatch::simulation {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<absl::string_view, 23> kNames = {
+constexpr std::array<absl::string_view, 26> kNames = {
     "FirstMessageIsAStateTheUpstreamHad",
     "FirstMessageAtOnce",
     "ObservationOrder",
@@ -31,12 +31,15 @@ constexpr std::array<absl::string_view, 23> kNames = {
     "StartedEqualsFinished",
     "OneFetchPerTaskAtATime",
     "NoPollingWithoutAWatcher",
+    "CallsAreWanted",
     "PollsKeepTheirDistance",
     "NoFetchOfAFinishedTask",
     "GetsAreFreshEnough",
     "NobodyWaitsTooLong",
     "NoAnswerWithoutAReason",
     "EntriesAndTimersGone",
+    "SlotsAreFree",
+    "LedgerKnowsAllCalls",
     "NoSecretInAnyStatus",
 };
 static_assert(kNames.size() == static_cast<size_t>(Invariant::kNoSecretInAnyStatus) + 1);

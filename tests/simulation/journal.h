@@ -34,12 +34,15 @@ enum class Invariant {
   kStartedEqualsFinished,
   kOneFetchPerTaskAtATime,
   kNoPollingWithoutAWatcher,
+  kCallsAreWanted,
   kPollsKeepTheirDistance,
   kNoFetchOfAFinishedTask,
   kGetsAreFreshEnough,
   kNobodyWaitsTooLong,
   kNoAnswerWithoutAReason,
   kEntriesAndTimersGone,
+  kSlotsAreFree,
+  kLedgerKnowsAllCalls,
   kNoSecretInAnyStatus,
 };
 

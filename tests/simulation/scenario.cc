@@ -10,15 +10,16 @@
 #include "absl/time/civil_time.h"
 
 #include "service/runtime/simulated_loop.h"
-#include "service/tracker/task_tracker.h"
-#include "tests/dingtalk_standin/api.h"
-#include "tests/dingtalk_standin/fault.h"
 #include "tests/dingtalk_standin/task_plan.h"
 #include "tests/simulation/callers.h"
 #include "tests/simulation/journal.h"
 #include "tests/simulation/random.h"
+#include "tests/simulation/servers.h"
 #include "tests/simulation/simulated_dingtalk.h"
 #include "tests/simulation/simulated_server.h"
+#include "tests/simulation/token_file.h"
+#include "tests/simulation/troubles.h"
+#include "tests/simulation/wait_loop.h"
 #include "tests/simulation/watch_stream.h"
 #include "tests/simulation/watcher.h"
 #include "tests/simulation/world.h"
@@ -27,31 +28,6 @@ namespace taskwatch::simulation {
 namespace {
 
 constexpr absl::string_view kAppSecret = "the-secret-of-the-app";
-
-// Names of the stand-in's faults, by what they mean for who asks.
-constexpr absl::string_view kPassingFaults[] = {
-    "system_error",
-    "unknown_error",
-    "operation_timeout",
-    "system_busy",
-    "qps_limit",
-    "html_502",
-    "malformed_null",
-    "malformed_array",
-    "malformed_empty",
-    "malformed_result",
-    "redirect",
-    "hang",
-    "drip",
-    "malformed_truncated",
-    "malformed_other_task",
-    "close",
-    "reset",
-    "huge",
-    "invalid_token",
-};
-constexpr absl::string_view kPausingFaults[] = {"qpm_limit", "ip_ban_html", "punish", "monthly_limit"};
-constexpr absl::string_view kLastingFaults[] = {"param_error", "permission_denied", "ip_not_in_white_list"};
 
 // How long it may take after the last trouble until everybody knows: the longest poll interval, ban and backoff, and
 // some of each at once.
@@ -66,14 +42,15 @@ class Scenario {
       : random_(seed),
         loop_(MonthBoundary() - random_.Between(absl::Minutes(2), absl::Minutes(60))),
         journal_(&loop_, tracing),
-        dingtalk_(&loop_, &journal_, DrawDingTalk()),
-        server_options_(DrawServer()),
+        world_{&loop_, &journal_},
+        dingtalk_options_(DrawDingTalk()),
+        dingtalk_(&loop_, &journal_, dingtalk_options_),
+        troubles_(&world_, &dingtalk_, random_.Fork(), MonthBoundary() + dingtalk_.clock_lag(),
+                  dingtalk_options_.model.monthly_calls > 0),
+        token_file_(DrawTokenFile()),
+        servers_(&world_, &dingtalk_, troubles_.network(), troubles_.disks(), random_.Fork(), DrawServer()),
         duration_(random_.LogBetween(absl::Seconds(20), absl::Minutes(40))) {
     journal_.AddSecret(kAppSecret);
-    world_.loop = &loop_;
-    world_.journal = &journal_;
-    DrawMood();
-    NewServer();
   }
 
   Outcome Run() {
@@ -81,11 +58,18 @@ class Scenario {
     DrawWatchers();
     Sometimes(duration_ / random_.Between(5, 60), [this] { Ask(); });
     Sometimes(duration_ / random_.Between(2, 40), [this] { Wait(); });
-    if (faults_ != Faults::kNone) Sometimes(duration_ / random_.Between(2, 20), [this] { Trouble(); });
-    if (random_.Chance(0.3)) Sometimes(duration_ / random_.Between(1, 4), [this] { RestartServer(); });
+    if (random_.Chance(0.3)) Sometimes(duration_ / random_.Between(1, 5), [this] { WaitInALoop(); });
+    if (troubles_.dingtalk_fails()) {
+      Sometimes(duration_ / random_.Between(2, 20), [this] { troubles_.FailDingTalk(); });
+      if (random_.Chance(0.3)) Sometimes(duration_ / random_.Between(1, 5), [this] { troubles_.SlowNetworkDown(); });
+    }
+    if (random_.Chance(0.2)) Sometimes(duration_ / random_.Between(1, 5), [this] { troubles_.FailDisks(); });
+    if (random_.Chance(0.2)) Sometimes(duration_ / random_.Between(1, 5), [this] { troubles_.SetClock(); });
+    if (random_.Chance(0.3)) Sometimes(duration_ / random_.Between(1, 4), [this] { servers_.Replace(); });
+    if (random_.Chance(0.3)) Sometimes(duration_ / random_.Between(1, 4), [this] { servers_.Crash(); });
     if (random_.Chance(0.2)) Sometimes(duration_ / random_.Between(1, 6), [this] { RestartTask(); });
     // What refuses for the month does not strike in the next one, by DingTalk's clock.
-    loop_.RunAfter(MonthBoundary() + dingtalk_.clock_lag() - loop_.Now(), [this] { dingtalk_.ClearFaults(); });
+    loop_.RunAfter(MonthBoundary() + dingtalk_.clock_lag() - loop_.SteadyNow(), [this] { dingtalk_.ClearFaults(); });
     RunFor(duration_);
     CalmDown();
     WaitForTheEnd();
@@ -99,8 +83,6 @@ class Scenario {
   }
 
  private:
-  enum class Faults { kNone, kPassing, kAll };
-
   SimulatedDingTalk::Options DrawDingTalk() {
     SimulatedDingTalk::Options options;
     options.model.seed = random_.Below(1u << 30);
@@ -108,12 +90,23 @@ class Scenario {
     options.model.token_lifetime = absl::Ceil(random_.LogBetween(absl::Seconds(20), absl::Hours(2)), absl::Seconds(1));
     options.model.qps = random_.Chance(0.2) ? 3 : 20;
     options.model.monthly_calls = 0;
+    if (random_.Chance(0.15)) {
+      // Other programs have left this much of the month, which may be less than our own limit.
+      options.model.monthly_calls = 50'000;
+      options.model.monthly_calls_used = options.model.monthly_calls - random_.Between(5, 300);
+    }
     options.model.unknown_task = random_.Chance(0.5) ? standin::DingTalkModel::UnknownTask::kNotFound
                                                      : standin::DingTalkModel::UnknownTask::kParamError;
     options.model.capitalised_error_keys = random_.Chance(0.3);
     options.clock_lag =
         random_.Chance(0.5) ? absl::ZeroDuration() : random_.Between(absl::ZeroDuration(), absl::Seconds(3));
     return options;
+  }
+
+  std::unique_ptr<TokenFile> DrawTokenFile() {
+    if (random_.Chance(0.9)) return nullptr;
+    return std::make_unique<TokenFile>(&loop_, &journal_, &dingtalk_, random_.Fork(),
+                                       dingtalk_options_.model.token_lifetime);
   }
 
   SimulatedServer::Options DrawServer() {
@@ -125,20 +118,11 @@ class Scenario {
     options.token.app_key = "dingdemoapp";
     options.token.app_secret = std::string(kAppSecret);
     options.token.corp_id = random_.Chance(0.3) ? "dingdemocorp" : "";
+    if (token_file_ != nullptr) options.access_token_file = token_file_->path();
     if (random_.Chance(0.5)) options.queue.budget.qps = random_.Chance(0.2) ? 3 : 0;
     if (random_.Chance(0.2)) options.queue.budget.monthly_calls = 0;
+    if (random_.Chance(0.15)) options.cache_tasks = random_.Between(0, 2);
     return options;
-  }
-
-  void DrawMood() {
-    const double kind = random_.Unit();
-    faults_ = kind < 0.2 ? Faults::kNone : kind < 0.6 ? Faults::kPassing : Faults::kAll;
-    if (random_.Chance(0.3)) mood_.max_latency = absl::Seconds(2);
-    if (random_.Chance(0.1)) mood_.min_latency = mood_.max_latency = absl::ZeroDuration();
-    if (faults_ == Faults::kNone) return;
-    mood_.unreachable = random_.Chance(0.5) ? 0.01 : 0.2 * random_.Unit();
-    mood_.slow = random_.Chance(0.5) ? 0.01 : 0.2 * random_.Unit();
-    mood_.indiscreet = 0.3;
   }
 
   standin::TaskPlan DrawPlan() {
@@ -146,6 +130,7 @@ class Scenario {
                                                   standin::ProgressShape::kAccelerating,
                                                   standin::ProgressShape::kSlowing, standin::ProgressShape::kNone};
     standin::TaskPlan plan;
+    if (random_.Chance(0.1)) plan.hidden = random_.Between(absl::ZeroDuration(), absl::Seconds(10));
     plan.waiting = random_.Between(absl::ZeroDuration(), absl::Seconds(30));
     plan.running = random_.LogBetween(absl::Seconds(1), absl::Minutes(20));
     plan.items = random_.Between(0, 200);
@@ -175,7 +160,9 @@ class Scenario {
     const double kind = random_.Unit();
     if (kind < 0.5) return {absl::ZeroDuration(), absl::Milliseconds(20), 0};
     if (kind < 0.8) return {absl::Milliseconds(1), absl::Seconds(25), 0};
-    return {absl::ZeroDuration(), absl::Seconds(5), 0.1};
+    if (kind < 0.98) return {absl::ZeroDuration(), absl::Seconds(5), 0.1};
+    // Never reads at all.
+    return {absl::ZeroDuration(), absl::ZeroDuration(), 1};
   }
 
   void DrawWatchers() {
@@ -195,6 +182,7 @@ class Scenario {
       if (!crowd && random_.Chance(0.5)) options.arrival = absl::ZeroDuration();
       options.patient = random_.Chance(0.7);
       options.restless = random_.Chance(0.3) ? 0.5 : 0;
+      options.confused = random_.Chance(0.1) ? 0.3 : 0;
       watchers_.push_back(std::make_unique<Watcher>(&world_, random_.Fork(), options));
       if (options.patient) continue;
       Watcher* const watcher = watchers_.back().get();
@@ -221,7 +209,7 @@ class Scenario {
     constexpr absl::Duration kStaleness[] = {absl::ZeroDuration(), absl::ZeroDuration(), absl::Milliseconds(500),
                                              absl::Seconds(1), absl::Seconds(30)};
     // Several at once meet in one fetch.
-    const int64_t count = random_.Chance(0.7) ? 1 : random_.Between(2, 6);
+    const int64_t count = random_.Chance(0.7) ? 1 : random_.Chance(0.98) ? random_.Between(2, 6) : 200;
     const std::string task_id = SomeTask();
     for (int64_t i = 0; i < count; ++i) {
       Getter::Options options;
@@ -247,48 +235,20 @@ class Scenario {
           random_.Chance(0.7) ? observations.back().etag : observations[random_.Below(observations.size())].etag;
     }
     options.cancel_after = SomeCancel();
+    if (random_.Chance(0.05)) options.session.last_etag = "garbage";
     waiters_.push_back(std::make_unique<Waiter>(&world_, options));
   }
 
-  void Trouble() {
-    absl::string_view name = random_.OneOf(kPassingFaults);
-    if (faults_ == Faults::kAll && random_.Chance(0.4)) {
-      name = random_.Chance(0.6) ? random_.OneOf(kPausingFaults) : random_.OneOf(kLastingFaults);
-    }
-    if (name == "monthly_limit") {
-      if (loop_.Now() >= MonthBoundary() + dingtalk_.clock_lag()) return;
-      month_used_up_ = true;
-    }
-    std::optional<standin::Api> api;
-    if (random_.Chance(0.7)) api = standin::Api::kTaskInfo;
-    std::optional<int> retry_after;
-    if (random_.Chance(0.1)) retry_after = static_cast<int>(random_.Between(1, 20));
-    if (random_.Chance(0.7)) {
-      dingtalk_.InjectFault(name, random_.Between(1, 4), api, retry_after);
-      return;
-    }
-    dingtalk_.InjectFault(name, standin::Fault::kUntilCleared, api, retry_after);
-    loop_.RunAfter(random_.LogBetween(absl::Seconds(1), absl::Minutes(5)), [this] {
-      journal_.Note("dingtalk: works again");
-      dingtalk_.ClearFaults();
+  void WaitInALoop() {
+    loops_.push_back(std::make_unique<WaitLoop>(&world_, absl::StrCat("loop-", loops_.size()), SomeTask()));
+    if (random_.Chance(0.5)) return;
+    WaitLoop* const loop = loops_.back().get();
+    loop_.RunAfter(random_.Between(absl::ZeroDuration(), duration_), [this, loop] {
+      if (!world_.calm) loop->Leave();
     });
   }
 
   void RestartTask() { dingtalk_.StartTask(SomeTask(), DrawPlan()); }
-
-  void RestartServer() {
-    journal_.Note("server: drains; another one starts");
-    SimulatedServer* const old = world_.server;
-    NewServer();
-    old->Drain();
-  }
-
-  void NewServer() {
-    server_options_.tracker.seed = random_.Below(1u << 30);
-    servers_.push_back(
-        std::make_unique<SimulatedServer>(&loop_, &dingtalk_, &journal_, &mood_, random_.Fork(), server_options_));
-    world_.server = servers_.back().get();
-  }
 
   void RunFor(absl::Duration duration) {
     constexpr absl::Duration kStep = absl::Seconds(5);
@@ -303,34 +263,22 @@ class Scenario {
     const auto ended = [](const auto& call) { return call->ended(); };
     getters_.erase(std::remove_if(getters_.begin(), getters_.end(), ended), getters_.end());
     waiters_.erase(std::remove_if(waiters_.begin(), waiters_.end(), ended), waiters_.end());
-    for (auto server = servers_.begin(); server != servers_.end();) {
-      if (!(*server)->draining() || (*server)->open_calls() > 0) {
-        ++server;
-        continue;
-      }
-      const TaskTracker::Stats stats = (*server)->tracker().stats();
-      if (stats.watchers + stats.waiting_gets > 0) {
-        journal_.Break(Invariant::kStartedEqualsFinished, "a drained server has ", stats.watchers, " watchers and ",
-                       stats.waiting_gets, " gets");
-      }
-      journal_.Note("server: has drained");
-      server = servers_.erase(server);
-    }
+    servers_.Reap();
   }
 
   void CalmDown() {
     journal_.Note("all is calm from now on");
     world_.calm = true;
-    mood_ = NetworkMood{};
-    dingtalk_.ClearFaults();
+    troubles_.CalmDown();
+    if (token_file_ != nullptr) token_file_->CalmDown();
     for (const auto& watcher : watchers_) watcher->CalmDown();
-    calm_since_ = loop_.Now();
+    calm_since_ = loop_.SteadyNow();
   }
 
   // Everybody who is patient is to see the end of a task that has one.
   void WaitForTheEnd() {
     const auto waiting = [this](const std::unique_ptr<Watcher>& watcher) {
-      return watcher->patient() && !watcher->saw_the_end() &&
+      return watcher->patient() && !watcher->saw_the_end() && !watcher->shut_out() &&
              dingtalk_.EndOf(watcher->task_id()) != absl::InfiniteFuture();
     };
     absl::Time last_trouble = calm_since_;
@@ -339,8 +287,8 @@ class Scenario {
         last_trouble = std::max(last_trouble, dingtalk_.EndOf(task_id));
       }
     }
-    if (month_used_up_) last_trouble = std::max(last_trouble, MonthBoundary());
-    while (std::any_of(watchers_.begin(), watchers_.end(), waiting) && loop_.Now() < last_trouble + kPatience) {
+    if (troubles_.month_used_up()) last_trouble = std::max(last_trouble, MonthBoundary());
+    while (std::any_of(watchers_.begin(), watchers_.end(), waiting) && loop_.SteadyNow() < last_trouble + kPatience) {
       RunFor(absl::Seconds(10));
     }
     for (const auto& watcher : watchers_) {
@@ -356,26 +304,17 @@ class Scenario {
     for (const auto& watcher : watchers_) watcher->Leave();
     for (const auto& getter : getters_) getter->Cancel();
     for (const auto& waiter : waiters_) waiter->Cancel();
+    for (const auto& loop : loops_) loop->Leave();
     RunFor(absl::Minutes(2));
     if (world_.started != world_.finished) {
       journal_.Break(Invariant::kStartedEqualsFinished, world_.started, " calls started, ", world_.finished,
                      " finished");
     }
-    for (const auto& server : servers_) {
-      const TaskTracker::Stats stats = server->tracker().stats();
-      for (const std::string& task_id : task_ids_) {
-        const RecordedTaskSource::Record& record = server->source().RecordOf(task_id);
-        if (record.started == record.finished) continue;
-        journal_.Break(Invariant::kStartedEqualsFinished, record.started, " fetches of ", task_id, " started, ",
-                       record.finished, " finished");
-      }
-      if (stats.entries + stats.watchers + stats.waiting_gets > 0) {
-        journal_.Break(Invariant::kEntriesAndTimersGone, "the tracker keeps ", stats.entries, " entries, ",
-                       stats.watchers, " watchers and ", stats.waiting_gets, " gets");
-      }
-    }
+    servers_.CheckEmpty(task_ids_);
     watchers_.clear();
-    servers_.clear();
+    loops_.clear();
+    servers_.Clear();
+    token_file_.reset();
     // What the scenario itself had still planned does nothing any more.
     loop_.RunFor(absl::Hours(2));
     if (loop_.TimerCount() > 0) {
@@ -386,19 +325,19 @@ class Scenario {
   Random random_;
   SimulatedLoop loop_;
   Journal journal_;
-  SimulatedDingTalk dingtalk_;
-  SimulatedServer::Options server_options_;
-  absl::Duration duration_;
-  NetworkMood mood_;
-  Faults faults_ = Faults::kNone;
-  bool month_used_up_ = false;
-  absl::Time calm_since_;
   World world_;
+  const SimulatedDingTalk::Options dingtalk_options_;
+  SimulatedDingTalk dingtalk_;
+  Troubles troubles_;
+  std::unique_ptr<TokenFile> token_file_;
+  Servers servers_;
+  absl::Duration duration_;
+  absl::Time calm_since_;
   std::vector<std::string> task_ids_;
-  std::vector<std::unique_ptr<SimulatedServer>> servers_;
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::vector<std::unique_ptr<Getter>> getters_;
   std::vector<std::unique_ptr<Waiter>> waiters_;
+  std::vector<std::unique_ptr<WaitLoop>> loops_;
   int getters_so_far_ = 0;
   int waiters_so_far_ = 0;
 };

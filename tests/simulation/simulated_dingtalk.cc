@@ -4,17 +4,16 @@
 #include <utility>
 
 #include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 
 #include "service/dingtalk/doc_task.h"
+#include "service/quota/billing_month.h"
 #include "service/task/task_error.h"
 #include "tests/dingtalk_standin/fault.h"
 
 namespace taskwatch::simulation {
 namespace {
 
-constexpr absl::string_view kTaskPath = "/v2.0/doc/task/info/";
 constexpr absl::string_view kTokenHeader = "x-acs-dingtalk-access-token";
 
 // What `body`, one of the stand-in's own, says of the task. Not the parser of the code under test.
@@ -48,13 +47,12 @@ SimulatedDingTalk::SimulatedDingTalk(const SimulatedLoop* loop, Journal* journal
 
 SimulatedDingTalk::Reply SimulatedDingTalk::Handle(const standin::Request& request) {
   Reply reply;
+  const int64_t used = model_.monthly_calls_used();
   reply.answer = model_.Handle(request, Now());
-  absl::string_view task_id = request.path;
-  if (!absl::ConsumePrefix(&task_id, kTaskPath) || reply.answer.status != 200) return reply;
-  const auto task = tasks_.find(std::string(task_id));
-  if (task == tasks_.end()) return reply;
-  const std::string truth = standin::TaskBody(task_id, task->second.plan, Now() - task->second.created);
-  if (reply.answer.body == truth) reply.truth = TruthIn(task->first, truth);
+  // The month's first call is of no interest here.
+  reply.counts = model_.monthly_calls_used() == used + 1;
+  const standin::DingTalkModel::Call& call = model_.calls().back();
+  if (call.tells_state) reply.truth = TruthIn(call.task_id, reply.answer.body);
   return reply;
 }
 
@@ -82,15 +80,26 @@ void SimulatedDingTalk::InjectFault(absl::string_view name, int64_t count, std::
   model_.InjectFault(std::move(fault));
 }
 
-SimulatedHttpClient::~SimulatedHttpClient() {
+SimulatedHttpClient::~SimulatedHttpClient() { Crash(); }
+
+void SimulatedHttpClient::Crash() {
+  crashed_ = true;
   for (auto& [id, call] : calls_) loop_->CancelTimer(call.timer);
+  calls_.clear();
+}
+
+void SimulatedHttpClient::NoteRecalled(const TaskSnapshot& snapshot) {
+  observations_[snapshot.info.task_id].push_back(
+      {snapshot.info, snapshot.etag, loop_->SteadyNow(), loop_->SteadyNow(), snapshot.observe_time});
 }
 
 void SimulatedHttpClient::Send(HttpRequest request, Done done) {
+  if (crashed_) return;
   const uint64_t id = ++last_id_;
   Call& call = calls_[id];
   call.sent = loop_->Elapsed();
-  call.sent_time = loop_->Now();
+  call.sent_time = loop_->SteadyNow();
+  call.month = MonthOf(loop_->Now());
   for (const auto& [name, value] : request.headers) {
     if (name == kTokenHeader) call.secret = value;
   }
@@ -104,7 +113,9 @@ void SimulatedHttpClient::Send(HttpRequest request, Done done) {
   call.request = std::move(request);
   call.done = std::move(done);
   const absl::Duration way = Latency();
-  if (random_.Chance(mood_->unreachable)) {
+  if (mood_->untrusted) {
+    EndIn(way, id, NoAnswer(ErrorReason::kUpstreamUntrusted, "the certificate is of somebody unknown"));
+  } else if (random_.Chance(mood_->unreachable)) {
     EndIn(way, id, NoAnswer(ErrorReason::kUpstreamUnavailable, "cannot connect"));
   } else if (way >= call.request.timeout) {
     EndIn(call.request.timeout, id, NoAnswer(ErrorReason::kUpstreamTimeout, "timed out on the way there"));
@@ -124,7 +135,7 @@ bool SimulatedHttpClient::IsLatest(const TaskInfo& info) const {
   const std::vector<Observation>& observations = ObservationsOf(info.task_id);
   for (auto observation = observations.rbegin(); observation != observations.rend(); ++observation) {
     if (observation->info == info) return true;
-    if (observation->received < loop_->Now()) return false;
+    if (observation->received < loop_->SteadyNow()) return false;
   }
   return false;
 }
@@ -143,7 +154,12 @@ void SimulatedHttpClient::Arrive(uint64_t id) {
   request.headers = call.request.headers;
   if (!is_get) request.headers.emplace_back("content-type", "application/json");
   request.body = call.request.body;
+  if (is_get && random_.Chance(mood_->stale)) dingtalk_->InjectFault("stale", 1, standin::Api::kTaskInfo, std::nullopt);
+  if (is_get && random_.Chance(mood_->shrunken)) {
+    dingtalk_->InjectFault("shrink", 1, standin::Api::kTaskInfo, std::nullopt);
+  }
   SimulatedDingTalk::Reply reply = dingtalk_->Handle(request);
+  if (reply.counts && on_counted_) on_counted_(call.month);
 
   const absl::Duration left = call.request.timeout - (loop_->Elapsed() - call.sent);
   absl::Duration way = Latency() + reply.answer.delay;
@@ -206,9 +222,9 @@ void SimulatedHttpClient::End(uint64_t id, absl::StatusOr<HttpResponse> response
   }
   if (truth.has_value()) {
     std::vector<Observation>& observations = observations_[truth->task_id];
-    const bool over = !observations.empty() && IsDone(observations.back().info.state);
+    const bool over = !observations.empty() && IsDone(observations.back().info.state) && !forgets_;
     const std::string etag = EtagOf(*truth);
-    if (!over) observations.push_back({*std::move(truth), etag, loop_->Now(), sent});
+    if (!over) observations.push_back({*std::move(truth), etag, loop_->SteadyNow(), sent, loop_->Now()});
   }
   done(std::move(response));
 }

@@ -4,13 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 
 #include "service/http/http_client.h"
@@ -37,6 +40,8 @@ class SimulatedDingTalk {
     standin::Answer answer;
     // The task's state, if that is what the answer tells.
     std::optional<TaskInfo> truth;
+    // Whether DingTalk counts the call against the month.
+    bool counts = false;
   };
 
   // Both must outlive it.
@@ -44,7 +49,7 @@ class SimulatedDingTalk {
 
   Reply Handle(const standin::Request& request);
 
-  // Creates a task, or starts it anew.
+  // Creates a task, or starts it anew. Its plan's times are DingTalk's.
   void StartTask(const std::string& task_id, const standin::TaskPlan& plan);
   // When a task ends; in the infinite future if it does not, or is not there.
   absl::Time EndOf(const std::string& task_id) const;
@@ -54,6 +59,9 @@ class SimulatedDingTalk {
                    std::optional<int> retry_after_seconds);
   void ClearFaults() { model_.ClearFaults(); }
 
+  // Accepts an access token for `lifetime`.
+  void AddToken(const std::string& token, absl::Duration lifetime) { model_.AddToken(token, Now() + lifetime); }
+
   absl::Duration clock_lag() const { return clock_lag_; }
 
  private:
@@ -62,7 +70,7 @@ class SimulatedDingTalk {
     absl::Time created;
   };
 
-  absl::Time Now() const { return loop_->Now() - clock_lag_; }
+  absl::Time Now() const { return loop_->SteadyNow() - clock_lag_; }
 
   const SimulatedLoop* const loop_;
   Journal* const journal_;
@@ -81,6 +89,11 @@ struct NetworkMood {
   double slow = 0;
   // Of every refusal: that its message repeats the secret with which the call came.
   double indiscreet = 0;
+  // Of every answer about a task: that it comes from a replica that lags behind; that it tells fewer items done.
+  double stale = 0;
+  double shrunken = 0;
+  // Whether somebody unknown answers in DingTalk's place.
+  bool untrusted = false;
 };
 
 // An HTTP client of one server, which keeps what that server has been told of each task.
@@ -89,10 +102,14 @@ class SimulatedHttpClient final : public HttpClient {
   struct Observation {
     TaskInfo info;
     std::string etag;
+    // By a clock that nobody sets.
     absl::Time received;
     // When it was asked for.
     absl::Time sent;
+    // When it came, by the server's clock.
+    absl::Time observe_time;
   };
+  using OnCounted = std::function<void(absl::CivilMonth month)>;
 
   // All must outlive it. `mood` may change meanwhile.
   SimulatedHttpClient(SimulatedLoop* loop, SimulatedDingTalk* dingtalk, Journal* journal, const NetworkMood* mood,
@@ -101,6 +118,19 @@ class SimulatedHttpClient final : public HttpClient {
   ~SimulatedHttpClient() override;
 
   void Send(HttpRequest request, Done done) override;
+
+  // The process is dead: nothing is sent any more, and what was sent is answered to nobody.
+  void Crash();
+
+  // To be called for each call that DingTalk counts, with the month in which it was sent by the server's clock.
+  void set_on_counted(OnCounted on_counted) { on_counted_ = std::move(on_counted); }
+  // Whether the server may forget that a task has ended. Otherwise no later state of the task counts.
+  void set_forgets(bool forgets) { forgets_ = forgets; }
+
+  // The server has found a final state on its disk.
+  void NoteRecalled(const TaskSnapshot& snapshot);
+
+  size_t in_flight() const { return calls_.size(); }
 
   // The states of the task as they came in, up to the final one.
   const std::vector<Observation>& ObservationsOf(const std::string& task_id) const;
@@ -116,6 +146,7 @@ class SimulatedHttpClient final : public HttpClient {
     Done done;
     absl::Duration sent;
     absl::Time sent_time;
+    absl::CivilMonth month;
     EventLoop::TimerId timer;
   };
 
@@ -132,6 +163,9 @@ class SimulatedHttpClient final : public HttpClient {
   Random random_;
   uint64_t last_id_ = 0;
   std::map<uint64_t, Call> calls_;
+  OnCounted on_counted_;
+  bool forgets_ = false;
+  bool crashed_ = false;
   std::map<std::string, std::vector<Observation>> observations_;
 };
 

@@ -34,6 +34,7 @@ constexpr uint64_t kParts = 8;
 
 // Without these, the promises would be tested on nothing.
 constexpr absl::string_view kToBeTested[] = {
+    "clock set",
     "fetches",
     "gets answered",
     "gets failed",
@@ -41,6 +42,8 @@ constexpr absl::string_view kToBeTested[] = {
     "heartbeats: MONTHLY_QUOTA_EXHAUSTED",
     "heartbeats: UPSTREAM_IP_BANNED",
     "heartbeats: UPSTREAM_TIMEOUT",
+    "servers crashed",
+    "servers drained",
     "states told",
     "streams broken off",
     "streams ended: CANCELLED",
@@ -50,8 +53,13 @@ constexpr absl::string_view kToBeTested[] = {
     "streams ended: TOO_MANY_WATCHERS",
     "streams ended: UPSTREAM_PARAM_ERROR",
     "streams ended: UPSTREAM_PERMISSION_DENIED",
+    "streams lost",
+    "tasks recalled",
     "waits answered",
     "waits failed",
+    "waits in a loop",
+    "watches given up by the library",
+    "writes failed",
 };
 
 // Told when the process dies, so that a seed in which the core crashes is known too.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "service/rpc/conversion.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch::simulation {
@@ -12,8 +13,6 @@ namespace {
 
 // WatchSession may end a stream by this share of its maximum age early.
 constexpr double kMinAgeShare = 0.9;
-// How long TaskTracker remembers a refusal.
-constexpr absl::Duration kRefusalMemory = absl::Seconds(10);
 constexpr absl::Duration kCallbackDelay = absl::Milliseconds(50);
 
 std::string Shown(const TaskInfo& info) {
@@ -24,7 +23,8 @@ std::string Shown(const TaskInfo& info) {
 }  // namespace
 
 WatchStream::WatchStream(SimulatedLoop* loop, Journal* journal, SimulatedServer* server, Random* random,
-                         std::string name, WatchSession::Options options, const ReadingHabit* habit, OnEnd on_end)
+                         std::string name, WatchSession::Options options, const ReadingHabit* habit,
+                         OnMessage on_message, OnEnd on_end)
     : loop_(loop),
       journal_(journal),
       server_(server),
@@ -32,34 +32,42 @@ WatchStream::WatchStream(SimulatedLoop* loop, Journal* journal, SimulatedServer*
       name_(std::move(name)),
       options_(std::move(options)),
       habit_(habit),
+      on_message_(std::move(on_message)),
       on_end_(std::move(on_end)),
-      session_(loop, &server->tracker(), this, options_),
-      told_etag_(options_.last_etag),
-      read_etag_(options_.last_etag) {}
+      session_(
+          std::make_unique<WatchSession>(loop, &server->tracker(), static_cast<WatchSession::Sink*>(this), options_)),
+      told_etag_(options_.last_etag) {}
 
 WatchStream::~WatchStream() {
   loop_->CancelTimer(write_timer_);
   loop_->CancelTimer(cancel_timer_);
 }
 
-void WatchStream::Open() {
+void WatchStream::Open(absl::Duration silence_limit) {
+  silence_limit_ = silence_limit;
   journal_->Note(name_, ": watches ", options_.task_id, " with etag '", options_.last_etag, "'");
-  opened_ = loop_->Now();
+  opened_ = loop_->SteadyNow();
   idle_since_ = opened_;
   const absl::Status admission = server_->TakeWatchPlace();
-  if (!admission.ok()) return Finished({admission, read_etag_});
+  if (!admission.ok()) return Finished(admission, std::nullopt);
   has_place_ = true;
   interested_ = true;
-  ++server_->source().RecordOf(options_.task_id).watchers;
-  call_id_ = server_->AddCall([this](const absl::Status& status) { EndByServer(status); });
-  const bool known = !observations().empty();
-  session_.Start();
+  server_->source().AddWatcher(options_.task_id);
+  call_id_ = server_->AddCall([this](const absl::Status& status) { EndByServer(status); }, [this] { Lose(); });
+  const bool known = !observations().empty() && !server_->forgets();
+  session_->Start();
   if (known && !wrote_ && !finished_) {
     journal_->Break(Invariant::kFirstMessageAtOnce, name_, " is told nothing although ", options_.task_id, " is known");
   }
 }
 
 void WatchStream::Cancel() {
+  if (session_ == nullptr && !ended_) {
+    // The silence of a lost server is no longer waited for.
+    loop_->CancelTimer(write_timer_);
+    write_timer_ = loop_->RunAfter(absl::ZeroDuration(), [this] { End(absl::CancelledError("cancelled")); });
+    return;
+  }
   if (finished_ || cancelling_) return;
   journal_->Note(name_, ": cancels");
   cancelling_ = true;
@@ -76,7 +84,9 @@ void WatchStream::Write(const TaskSnapshot& snapshot) {
   if (IsDone(snapshot.info.state)) {
     journal_->Break(Invariant::kTerminalExactlyOnceLastAndOk, name_, " is told the end, but the stream goes on");
   }
-  BeginWrite(snapshot.etag);
+  v1::WatchTaskResponse message;
+  FillTaskInfo(snapshot, *message.mutable_task());
+  BeginWrite(std::move(message));
 }
 
 void WatchStream::Write(const WatchSession::Heartbeat& heartbeat) {
@@ -87,7 +97,12 @@ void WatchStream::Write(const WatchSession::Heartbeat& heartbeat) {
   CheckUsable("a heartbeat");
   CheckSilence("a heartbeat");
   CheckHeartbeat(heartbeat);
-  BeginWrite(read_etag_);
+  v1::WatchTaskResponse message;
+  message.mutable_heartbeat()->set_etag(heartbeat.etag);
+  if (heartbeat.observe_time.has_value()) {
+    FillTimestamp(*heartbeat.observe_time, *message.mutable_heartbeat()->mutable_observe_time());
+  }
+  BeginWrite(std::move(message));
 }
 
 void WatchStream::WriteAndFinish(const TaskSnapshot& snapshot) {
@@ -98,7 +113,9 @@ void WatchStream::WriteAndFinish(const TaskSnapshot& snapshot) {
   if (!IsDone(snapshot.info.state)) {
     journal_->Break(Invariant::kTerminalExactlyOnceLastAndOk, name_, " got OK after ", Shown(snapshot.info));
   }
-  Finished({absl::OkStatus(), snapshot.etag});
+  v1::WatchTaskResponse message;
+  FillTaskInfo(snapshot, *message.mutable_task());
+  Finished(absl::OkStatus(), std::move(message));
 }
 
 void WatchStream::Finish(const absl::Status& status) {
@@ -106,7 +123,7 @@ void WatchStream::Finish(const absl::Status& status) {
   CheckUsable("a status");
   CheckSilence("a status");
   CheckEnd(status);
-  Finished({status, read_etag_});
+  Finished(status, std::nullopt);
 }
 
 void WatchStream::Abort() {
@@ -118,11 +135,11 @@ void WatchStream::Abort() {
   DeliverCancelIn(random_->Between(absl::ZeroDuration(), kCallbackDelay));
 }
 
-void WatchStream::BeginWrite(std::string etag) {
+void WatchStream::BeginWrite(v1::WatchTaskResponse message) {
   wrote_ = true;
   writing_ = true;
-  writing_etag_ = std::move(etag);
-  write_began_ = loop_->Now();
+  message_ = std::move(message);
+  write_began_ = loop_->SteadyNow();
   if (cancelling_) {
     EndWriteIn(random_->Between(absl::ZeroDuration(), kCallbackDelay), false);
   } else if (!random_->Chance(habit_->stall)) {
@@ -140,19 +157,19 @@ void WatchStream::EndWriteIn(absl::Duration delay, bool ok) {
 
 void WatchStream::EndWrite(bool ok) {
   journal_->Note(name_, ok ? ": has read it" : ": write fails");
-  if (loop_->Now() - write_began_ > options_.stall_timeout && !aborted_) {
+  if (loop_->SteadyNow() - write_began_ > options_.stall_timeout && !aborted_) {
     journal_->Break(Invariant::kStalledWritesAreBrokenOff, name_, " was left in one write for ",
-                    absl::FormatDuration(loop_->Now() - write_began_));
+                    absl::FormatDuration(loop_->SteadyNow() - write_began_));
   }
   writing_ = false;
-  idle_since_ = loop_->Now();
+  idle_since_ = loop_->SteadyNow();
   if (ok) {
-    read_etag_ = writing_etag_;
+    on_message_(message_);
   } else {
     write_failed_ = true;
     LoseInterest();
   }
-  session_.OnWritten(ok);
+  session_->OnWritten(ok);
 }
 
 void WatchStream::DeliverCancelIn(absl::Duration delay) {
@@ -163,39 +180,62 @@ void WatchStream::DeliverCancelIn(absl::Duration delay) {
 void WatchStream::DeliverCancel() {
   cancelled_ = true;
   LoseInterest();
-  session_.OnCancelled();
+  session_->OnCancelled();
 }
 
 void WatchStream::EndByServer(const absl::Status& status) {
   journal_->Note(name_, ": is asked to end");
-  end_asked_ = std::min(end_asked_, loop_->Now());
+  end_asked_ = std::min(end_asked_, loop_->SteadyNow());
   LoseInterest();
-  session_.End(status);
+  session_->End(status);
+}
+
+void WatchStream::Lose() {
+  journal_->Note(name_, ": has lost its server");
+  journal_->Count("streams lost");
+  loop_->CancelTimer(write_timer_);
+  loop_->CancelTimer(cancel_timer_);
+  interested_ = false;
+  session_.reset();
+  finished_ = true;
+  // Of a host that has vanished nobody hears: the client has to notice the silence.
+  const absl::Duration unnoticed =
+      random_->Chance(0.7) ? random_->Between(absl::ZeroDuration(), absl::Seconds(1)) : silence_limit_;
+  write_timer_ = loop_->RunAfter(unnoticed, [this] { End(absl::UnavailableError("the connection broke")); });
 }
 
 void WatchStream::LoseInterest() {
-  if (std::exchange(interested_, false)) --server_->source().RecordOf(options_.task_id).watchers;
+  if (std::exchange(interested_, false)) server_->source().RemoveWatcher(options_.task_id);
 }
 
-void WatchStream::Finished(Result result) {
+void WatchStream::Finished(const absl::Status& status, std::optional<v1::WatchTaskResponse> last_message) {
   if (std::exchange(finished_, true)) return;
-  const absl::string_view reason = ErrorReasonName(ReasonOf(result.status));
-  journal_->Count(
-      absl::StrCat("streams ended: ", reason.empty() ? absl::StatusCodeToString(result.status.code()) : reason));
+  const absl::string_view reason = ErrorReasonName(ReasonOf(status));
+  journal_->Count(absl::StrCat("streams ended: ", reason.empty() ? absl::StatusCodeToString(status.code()) : reason));
   LoseInterest();
   server_->RemoveCall(call_id_);
   if (has_place_) server_->ReturnWatchPlace();
   // gRPC may tell of a cancel until the call is done with, also after its end.
-  if (has_place_ && random_->Chance(0.2)) loop_->Post([this] { session_.OnCancelled(); });
-  loop_->Post([this, result = std::move(result)] {
-    OnEnd on_end = std::move(on_end_);
-    on_end(result);
-  });
+  if (has_place_ && random_->Chance(0.2)) {
+    loop_->Post(lifetime_.Guard([this] {
+      if (session_ != nullptr) session_->OnCancelled();
+    }));
+  }
+  loop_->Post(lifetime_.Guard([this, status, last_message = std::move(last_message)] {
+    if (last_message.has_value()) on_message_(*last_message);
+    End(status);
+  }));
+}
+
+void WatchStream::End(const absl::Status& status) {
+  ended_ = true;
+  OnEnd on_end = std::move(on_end_);
+  on_end(status);
 }
 
 bool WatchStream::MayBeEnding() const {
   return cancelled_ || write_failed_ || end_asked_ != absl::InfiniteFuture() ||
-         loop_->Now() - opened_ >= options_.max_age * kMinAgeShare ||
+         loop_->SteadyNow() - opened_ >= options_.max_age * kMinAgeShare ||
          server_->source().RecordOf(options_.task_id).last_fatal >= opened_;
 }
 
@@ -205,9 +245,9 @@ void WatchStream::CheckUsable(absl::string_view what) {
 }
 
 void WatchStream::CheckSilence(absl::string_view what) {
-  if (writing_ || loop_->Now() - idle_since_ <= options_.heartbeat_interval) return;
+  if (writing_ || loop_->SteadyNow() - idle_since_ <= options_.heartbeat_interval) return;
   journal_->Break(Invariant::kHeartbeatsInTime, name_, " heard nothing for ",
-                  absl::FormatDuration(loop_->Now() - idle_since_), " before ", what);
+                  absl::FormatDuration(loop_->SteadyNow() - idle_since_), " before ", what);
 }
 
 void WatchStream::CheckState(const TaskSnapshot& snapshot) {
@@ -242,16 +282,17 @@ void WatchStream::CheckHeartbeat(const WatchSession::Heartbeat& heartbeat) {
   journal_->CheckForSecrets(name_, heartbeat.last_poll_error);
   const absl::Status& last_result = server_->source().RecordOf(options_.task_id).last_result;
   if (!heartbeat.last_poll_error.ok() && heartbeat.last_poll_error != last_result) broken("tells an error of the past");
-  if (observations().empty()) {
+  const bool forgotten = server_->forgets() && heartbeat.etag.empty();
+  if (observations().empty() || forgotten) {
     if (!heartbeat.etag.empty() || heartbeat.observe_time.has_value()) broken("names a state although none is known");
     return;
   }
   const SimulatedHttpClient::Observation& latest = observations().back();
   // What comes at this very moment may still be on its way.
-  if (latest.received == loop_->Now()) return;
+  if (latest.received == loop_->SteadyNow()) return;
   if (heartbeat.etag != latest.etag) broken("names another state than the latest");
   if (heartbeat.etag != told_etag_) broken("names a state that was not told");
-  if (heartbeat.observe_time != latest.received) broken("has the wrong time of observation");
+  if (heartbeat.observe_time != latest.observe_time) broken("has the wrong time of observation");
   if (IsDone(latest.info.state)) {
     journal_->Break(Invariant::kNoFinalStateLost, name_, " hears a heartbeat although the task has ended");
   }
@@ -275,9 +316,9 @@ void WatchStream::CheckEnd(const absl::Status& status) {
       }
       return;
     case ErrorReason::kStreamRotated:
-      if (loop_->Now() < earliest_rotation) {
+      if (loop_->SteadyNow() < earliest_rotation) {
         journal_->Break(Invariant::kErrorsEndNothingEarly, name_, " is rotated after ",
-                        absl::FormatDuration(loop_->Now() - opened_));
+                        absl::FormatDuration(loop_->SteadyNow() - opened_));
       }
       if (final_received < earliest_rotation) {
         journal_->Break(Invariant::kNoFinalStateLost, name_, " is rotated although the task has ended");
@@ -291,9 +332,9 @@ void WatchStream::CheckEnd(const absl::Status& status) {
     default:
       break;
   }
-  const bool refused = !wrote_ && details.persistence == Persistence::kPermanent;
-  const absl::Time ended_for = server_->source().RecordOf(options_.task_id).last_fatal;
-  if (ended_for < opened_ - (refused ? kRefusalMemory : absl::ZeroDuration())) {
+  const bool refused =
+      !wrote_ && details.persistence == Persistence::kPermanent && server_->source().RefusedLately(options_.task_id);
+  if (server_->source().RecordOf(options_.task_id).last_fatal < opened_ && !refused) {
     journal_->Break(Invariant::kErrorsEndNothingEarly, name_, " ends with ", ShownStatus(status));
   }
 }

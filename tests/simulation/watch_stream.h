@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,7 +12,9 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "taskwatch/v1/task_service.pb.h"
 
+#include "service/runtime/lifetime.h"
 #include "service/runtime/simulated_loop.h"
 #include "service/task/task_info.h"
 #include "service/tracker/watch_session.h"
@@ -34,22 +37,18 @@ struct ReadingHabit {
 // gRPC's callbacks do. Must not be destroyed before it has ended.
 class WatchStream final : private WatchSession::Sink {
  public:
-  // What the client knows once its stream has ended.
-  struct Result {
-    absl::Status status;
-    // Of the state read last, or the one it began with.
-    std::string etag;
-  };
-  // Called on a turn of the loop of its own; may destroy the stream.
-  using OnEnd = absl::AnyInvocable<void(const Result&)>;
+  // The client has read a message.
+  using OnMessage = absl::AnyInvocable<void(const v1::WatchTaskResponse&)>;
+  // The stream has ended. Called on a turn of the loop of its own; may destroy the stream.
+  using OnEnd = absl::AnyInvocable<void(const absl::Status&)>;
 
-  // All must outlive the stream. `random` is the client's own.
+  // All must outlive the stream, but for the server: it may crash. `random` is the client's own.
   WatchStream(SimulatedLoop* loop, Journal* journal, SimulatedServer* server, Random* random, std::string name,
-              WatchSession::Options options, const ReadingHabit* habit, OnEnd on_end);
+              WatchSession::Options options, const ReadingHabit* habit, OnMessage on_message, OnEnd on_end);
   ~WatchStream() override;
 
-  // To be called once.
-  void Open();
+  // To be called once. The client takes a stream that is silent for `silence_limit` for dead.
+  void Open(absl::Duration silence_limit);
 
   // The client goes away.
   void Cancel();
@@ -65,14 +64,17 @@ class WatchStream final : private WatchSession::Sink {
   void Finish(const absl::Status& status) override;
   void Abort() override;
 
-  void BeginWrite(std::string etag);
+  void BeginWrite(v1::WatchTaskResponse message);
   void EndWriteIn(absl::Duration delay, bool ok);
   void EndWrite(bool ok);
   void DeliverCancelIn(absl::Duration delay);
   void DeliverCancel();
   void EndByServer(const absl::Status& status);
+  // The server has crashed.
+  void Lose();
   void LoseInterest();
-  void Finished(Result result);
+  void Finished(const absl::Status& status, std::optional<v1::WatchTaskResponse> last_message);
+  void End(const absl::Status& status);
 
   const Observations& observations() const { return server_->http().ObservationsOf(options_.task_id); }
   // Whether the session may have decided already that the stream ends, so that later news are not for it.
@@ -90,8 +92,11 @@ class WatchStream final : private WatchSession::Sink {
   const std::string name_;
   const WatchSession::Options options_;
   const ReadingHabit* const habit_;
+  OnMessage on_message_;
   OnEnd on_end_;
-  WatchSession session_;
+  // None once the server has crashed.
+  std::unique_ptr<WatchSession> session_;
+  absl::Duration silence_limit_;
   uint64_t call_id_ = 0;
   bool has_place_ = false;
 
@@ -105,6 +110,8 @@ class WatchStream final : private WatchSession::Sink {
   bool aborted_ = false;
   bool write_failed_ = false;
   bool finished_ = false;
+  // The client knows of it.
+  bool ended_ = false;
   bool cancelling_ = false;
   bool cancelled_ = false;
   // When the server was told to end the stream.
@@ -112,13 +119,13 @@ class WatchStream final : private WatchSession::Sink {
   bool told_state_ = false;
   // The etag told last, or the one that the client began with.
   std::string told_etag_;
-  // The same, of what has been read.
-  std::string read_etag_;
-  std::string writing_etag_;
+  // What is being written.
+  v1::WatchTaskResponse message_;
   // The first of the observations that the next state may be.
   size_t next_observation_ = 0;
   EventLoop::TimerId write_timer_;
   EventLoop::TimerId cancel_timer_;
+  const Lifetime lifetime_;
 };
 
 }  // namespace taskwatch::simulation
