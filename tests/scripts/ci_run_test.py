@@ -26,8 +26,8 @@ GOOD = {
 }
 
 DEMO, LINT, CASES = 1, 2, 10
-# scripts/test runs for all tests, the slow ones, AddressSanitizer and ThreadSanitizer.
-RUNS = 4
+# scripts/test runs for all tests, new seeds, the slow ones, AddressSanitizer and ThreadSanitizer.
+RUNS = 5
 ALL = DEMO + LINT + RUNS * CASES
 
 
@@ -101,13 +101,39 @@ class CiRunTest(unittest.TestCase):
         counts, lines, code = self.run_ci("--here")
         self.assertEqual((counts, code), ((ALL, 0, 0), 0), lines)
 
+    def commit(self, text):
+        """Makes a commit, and returns its hash."""
+
+        def git(*arguments):
+            identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+            return subprocess.check_output(["git", "-C", str(self.root), *identity, *arguments], encoding="utf-8")
+
+        git("init", "--quiet")
+        git("commit", "--quiet", "--allow-empty", "--message", text)
+        return git("rev-parse", "HEAD").strip()
+
+    def first_seed(self):
+        _, lines, _ = self.run_ci("--here")
+        return re.search(r"^test:.*--first_seed=(\d+) ", "\n".join(lines), re.MULTILINE)[1]
+
+    @unittest.skipUnless(shutil.which("git"), "git is not installed")
+    def test_tries_other_seeds_for_each_commit_and_prints_them(self):
+        self.script("test", 'echo "test:$*"; echo "1 passed, 0 failed"')
+        first = self.commit("one")
+        self.assertEqual(self.first_seed(), str(int(first[:7], 16) * 5000))
+        self.assertEqual(self.first_seed(), str(int(first[:7], 16) * 5000), "the same commit, the same seeds")
+        second = self.commit("two")
+        self.assertEqual(self.first_seed(), str(int(second[:7], 16) * 5000))
+
     def test_runs_slow_tests_and_then_the_sanitizers_after_all_others(self):
         self.script("test", 'echo "test:$*"; echo "1 passed, 0 failed"')
         _, lines, _ = self.run_ci()
         self.assertEqual(
-            [line for line in lines if line.startswith("test:")],
+            [re.sub(r"(first_seed)=\d+", r"\1=N", line) for line in lines if line.startswith("test:")],
             [
                 "test:",
+                "test:--nocache_test_results --test_arg=--first_seed=N --test_arg=--seeds=5000 "
+                "//tests/simulation:simulation_test",
                 "test:--slow",
                 "test:--config=asan --build_tests_only",
                 "test:--config=tsan //a:test //b:test",
@@ -167,11 +193,11 @@ class CiRunTest(unittest.TestCase):
 
     def test_what_no_time_is_left_for_has_failed(self):
         counts, lines, code = self.run_ci("--here", "0")
-        self.assertEqual((counts, code), ((0, 4, 2), 1), lines)
+        self.assertEqual((counts, code), ((0, 5, 2), 1), lines)
 
     def test_only_the_sanitizers_are_skipped_when_time_is_short(self):
         counts, lines, code = self.run_ci("--here", str(int(time.time()) + 25 * 60))
-        self.assertEqual((counts, code), ((DEMO + LINT + 2 * CASES, 0, 2), 0), lines)
+        self.assertEqual((counts, code), ((DEMO + LINT + 3 * CASES, 0, 2), 0), lines)
         self.assertEqual(
             lines[-1],
             "skipped: asan (less than the {} minutes that it may take were left); "
