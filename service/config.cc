@@ -18,7 +18,6 @@
 
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/flags/reflection.h"
 #include "absl/flags/usage_config.h"
 #include "absl/status/status.h"
@@ -196,7 +195,7 @@ void ParseFlags(int argc, char** argv) {
     PrintHelp();
     std::exit(0);
   }
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> rest = ParseCommandLine("ERROR: ", argc, argv);
   if (rest.size() > 1) {
     std::fprintf(stderr, "ERROR: '%s' is not a flag; flags look like --listen=127.0.0.1:50051, see --help\n", rest[1]);
     std::exit(kUsageErrorExitCode);

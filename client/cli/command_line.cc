@@ -6,7 +6,6 @@
 #include <map>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "flags/usage_error.h"
 
 ABSL_FLAG(std::string, server, "", "where Taskwatch is");
 ABSL_FLAG(bool, tls, false, "speak TLS");
@@ -126,7 +126,7 @@ std::vector<std::string> ParseFlags(int argc, char** argv) {
     std::fputs(kHelp, stdout);
     std::exit(std::fflush(stdout) == 0 ? 0 : 1);
   }
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  const std::vector<char*> rest = ParseCommandLine("taskwatch: ", argc, argv);
   return std::vector<std::string>(rest.begin() + 1, rest.end());
 }
 
