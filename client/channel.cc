@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 
 #include "client/internal/secret_file.h"
+#include "client/internal/server_address.h"
 
 namespace taskwatch::client {
 namespace {
@@ -30,6 +31,20 @@ absl::Status ReadPem(absl::string_view what, const std::string& path, std::strin
   return absl::OkStatus();
 }
 
+// Credentials of this machine send nothing encrypted either, but make sure that what they are connected to is on it,
+// and tell of it, so that callers' credentials may follow (internal/call_context.cc).
+std::shared_ptr<grpc::ChannelCredentials> PlainCredentials(Reach reach) {
+  switch (reach) {
+    case Reach::kLoopback:
+      return grpc::experimental::LocalCredentials(LOCAL_TCP);
+    case Reach::kUnixSocket:
+      return grpc::experimental::LocalCredentials(UDS);
+    case Reach::kElsewhere:
+      break;
+  }
+  return grpc::InsecureChannelCredentials();
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(const ChannelOptions& options) {
@@ -47,9 +62,13 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(const ChannelOptions& 
   }
   const bool has_tls_option =
       !options.tls_ca_file.empty() || !options.tls_cert_file.empty() || !options.tls_server_name.empty();
+  const absl::StatusOr<Reach> reach = ReachOf(options.server);
+  if (!reach.ok()) return reach.status();
+  // gRPC would send by the environment's proxy even what is for this machine.
+  if (*reach != Reach::kElsewhere) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (!options.tls) {
     if (has_tls_option) return absl::InvalidArgumentError("TLS files or names are of use with TLS only");
-    return grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
+    return grpc::CreateCustomChannel(options.server, PlainCredentials(*reach), arguments);
   }
   grpc::SslCredentialsOptions tls;
   for (const absl::Status& read : {ReadPem("CA", options.tls_ca_file, tls.pem_root_certs),

@@ -21,7 +21,7 @@
 namespace taskwatch::client {
 
 struct ChannelOptions {
-  // "host:port", or any other name that gRPC resolves ("dns:///...", "unix:/path").
+  // "host:port", or any other name that gRPC resolves ("dns:///...", "unix:/path"). The port is never left out.
   std::string server = "127.0.0.1:50051";
   // Whether to speak TLS. The rest is for TLS only.
   bool tls = false;
@@ -35,7 +35,11 @@ struct ChannelOptions {
 };
 
 // A channel that connects when it is first used. Fails with INVALID_ARGUMENT, and a message for people, if a file
-// cannot be read or the options do not go together.
+// cannot be read, the options do not go together, or the server has no port.
+//
+// A server that is not on this machine is reached through the HTTP proxy that the environment names, as gRPC does
+// (grpc_proxy, https_proxy, http_proxy, but for no_grpc_proxy and no_proxy). One on a loopback address (127.0.0.0/8,
+// [::1], "localhost") or a Unix socket never is; "localhost" that resolves to another address is not connected to.
 //
 // Differs from gRPC's defaults in two things. A lost server is tried again every 5 s at the latest, not every 2
 // minutes. A connection with open calls is pinged every 30 s; if no answer comes within 10 s, the calls on it fail with

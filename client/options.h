@@ -23,6 +23,9 @@ namespace taskwatch::client {
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 // Gives the headers that authenticate the caller, like {"authorization", "Bearer ..."}. Its error ends the call.
+//
+// They leave this machine with TLS only: over a channel without it that NewChannel has not made for a loopback address
+// or a Unix socket, the call ends with FAILED_PRECONDITION, and no header is sent.
 using Credentials = std::function<absl::StatusOr<Metadata>()>;
 
 // For each call.
@@ -30,13 +33,16 @@ struct CallOptions {
   // The call ends with DEADLINE_EXCEEDED if it is not over by then.
   absl::Time deadline = absl::InfiniteFuture();
   CancelHandle cancel;
-  // Sent beside what TaskClient::Options::credentials gives.
+  // Sent beside what TaskClient::Options::credentials gives. "authorization" among them is treated as it is.
   Metadata metadata;
 };
 
 struct GetOptions {
   // How old the answer may be. Unset: the service's default.
   std::optional<absl::Duration> max_staleness;
+  // Whether to ask again, as ResumeOptions say, when the connection fails or the server drains. Otherwise a get is one
+  // attempt. All other errors end it in any case.
+  bool resume = false;
   CallOptions call;
 };
 
@@ -56,7 +62,7 @@ struct WaitOptions {
   CallOptions call;
 };
 
-// When Watch and Wait try again after a failure.
+// When Watch and Wait (and a Get that resumes) try again after a failure.
 //
 // UNAVAILABLE always passes. RESOURCE_EXHAUSTED with a reason passes if the service says when, and that is soon enough.
 // INTERNAL, UNKNOWN and the like pass if they have no reason (see ErrorReasonOf): then a connection or a proxy broke.
@@ -70,8 +76,8 @@ struct ResumeOptions {
   // A service that asks to wait longer than this (until the month's quota is renewed, for example) is not waited for.
   // Does not apply to UNAVAILABLE.
   absl::Duration max_retry_delay = absl::Minutes(10);
-  // How long the service may be unreachable before its first answer. A service that has answered once is tried again
-  // without end.
+  // How long the service may be out of reach before a first connection to it stands. After that it is tried again
+  // without end, even if it has not answered yet: it restarts, then.
   absl::Duration first_contact_limit = absl::InfiniteDuration();
   // So many failures without a reason in a row, with no answer in between, are tolerated; the next is permanent.
   int max_unexplained_failures = 5;

@@ -30,7 +30,7 @@ class TaskClient::Impl {
   }
 
   std::unique_ptr<Rpc> NewGet(const std::string& task_id, const GetOptions& options) {
-    return std::make_unique<GetRpc>(stub_.get(), task_id, options);
+    return std::make_unique<GetRpc>(stub_.get(), task_id, options, NewPolicy());
   }
 
   std::unique_ptr<Rpc> NewWatch(const std::string& task_id, const WatchOptions& options, WatchObserver observer) {
@@ -44,8 +44,9 @@ class TaskClient::Impl {
     return std::make_unique<WatchRpc>(stub_.get(), WatchRun(std::move(run), NewPolicy(), std::move(observer)));
   }
 
-  std::unique_ptr<Rpc> NewWait(const std::string& task_id, const WaitOptions& options) {
-    return std::make_unique<WaitRpc>(stub_.get(), WaitRun(task_id, absl::Now() + options.timeout, NewPolicy()));
+  std::unique_ptr<Rpc> NewWait(const std::string& task_id, const WaitOptions& options, WatchObserver observer) {
+    return std::make_unique<WaitRpc>(stub_.get(),
+                                     WaitRun(task_id, absl::Now() + options.timeout, NewPolicy(), std::move(observer)));
   }
 
   Result Run(const CallOptions& options, std::unique_ptr<Rpc> rpc) {
@@ -107,12 +108,16 @@ void TaskClient::WatchAsync(const std::string& task_id, const WatchOptions& opti
   impl_->Start(options.call, impl_->NewWatch(task_id, options, std::move(observer)), std::move(done));
 }
 
-TaskClient::Result TaskClient::Wait(const std::string& task_id, const WaitOptions& options) {
-  return impl_->Run(options.call, impl_->NewWait(task_id, options));
+TaskClient::Result TaskClient::Wait(const std::string& task_id, const WaitOptions& options, WatchObserver observer) {
+  return impl_->Run(options.call, impl_->NewWait(task_id, options, std::move(observer)));
 }
 
 void TaskClient::WaitAsync(const std::string& task_id, const WaitOptions& options, Done done) {
-  impl_->Start(options.call, impl_->NewWait(task_id, options), std::move(done));
+  WaitAsync(task_id, options, {}, std::move(done));
+}
+
+void TaskClient::WaitAsync(const std::string& task_id, const WaitOptions& options, WatchObserver observer, Done done) {
+  impl_->Start(options.call, impl_->NewWait(task_id, options, std::move(observer)), std::move(done));
 }
 
 }  // namespace taskwatch::client

@@ -32,11 +32,13 @@ namespace taskwatch::client {
 //
 // Results. A task that failed is a result, not an error: look at its state. Errors have the service's code and message;
 // ErrorReasonOf and the rest of rpc_status.h read their details. An error without a reason comes from the connection,
-// except for three that are made here: INVALID_ARGUMENT for a header that cannot be sent, DEADLINE_EXCEEDED, and
-// CANCELLED when the call's CancelHandle was cancelled or the client destroyed.
+// except for four that are made here: INVALID_ARGUMENT for a header that cannot be sent, FAILED_PRECONDITION for
+// credentials that would leave this machine unencrypted, DEADLINE_EXCEEDED, and CANCELLED when the call's CancelHandle
+// was cancelled or the client destroyed.
 //
 // Watch and Wait resume by themselves after failures that pass: restarts, rotated streams, draining servers, dead
-// connections. ResumeOptions says which do not. Get is one attempt: its error is for the caller to judge.
+// connections. ResumeOptions says which do not. Get is one attempt, unless its options say otherwise: its error is for
+// the caller to judge.
 //
 // Each call has two forms. The blocking form returns when the call is over; its observer is called on the calling
 // thread. The callback form returns at once; its callbacks come on gRPC's threads, one at a time for each call, never
@@ -82,8 +84,12 @@ class TaskClient {
 
   // Waits until a task is done. The result is its latest state, with `done` false if `timeout` was too short. Cheaper
   // than a watch for callers that do not need the states in between, and works through proxies that do not stream.
-  Result Wait(const std::string& task_id, const WaitOptions& options = {});
+  //
+  // An observer is told meanwhile of interruptions, and of the state about once a minute: on_task gets each state that
+  // differs from the one before, the result aside; on_heartbeat is never called.
+  Result Wait(const std::string& task_id, const WaitOptions& options = {}, WatchObserver observer = {});
   void WaitAsync(const std::string& task_id, const WaitOptions& options, Done done);
+  void WaitAsync(const std::string& task_id, const WaitOptions& options, WatchObserver observer, Done done);
 
  private:
   class Impl;

@@ -10,7 +10,7 @@ ResumePolicy::ResumePolicy(const Options& options, uint64_t seed, absl::Time sta
     : options_(options), start_(start), random_(seed) {}
 
 void ResumePolicy::OnAnswer() {
-  answered_ = true;
+  OnContact();
   failures_ = 0;
   unexplained_failures_ = 0;
 }
@@ -19,7 +19,7 @@ std::optional<absl::Duration> ResumePolicy::DelayAfter(const absl::Status& failu
   if (IsPermanent(failure)) return std::nullopt;
   const absl::Duration asked = std::max(RetryDelayOf(failure).value_or(absl::ZeroDuration()), absl::ZeroDuration());
   const absl::Duration delay = asked + DrawDelay();
-  const bool out_of_reach = !answered_ && ErrorReasonOf(failure).empty();
+  const bool out_of_reach = !contact_ && ErrorReasonOf(failure).empty();
   if (out_of_reach && now + delay - start_ > options_.first_contact_limit) return std::nullopt;
   ++failures_;
   return delay;

@@ -21,7 +21,10 @@ class ResumePolicy {
   // `start` is when the first attempt begins.
   ResumePolicy(const Options& options, uint64_t seed, absl::Time start);
 
-  // The service has answered: it can be reached.
+  // A connection to the service stood, whatever became of the call on it: its address is right.
+  void OnContact() { contact_ = true; }
+
+  // The service has answered, over a connection.
   void OnAnswer();
 
   // The delay before the next attempt, or nothing if the failure is permanent. Never shorter than the RetryInfo of
@@ -35,7 +38,7 @@ class ResumePolicy {
   const Options options_;
   const absl::Time start_;
   std::mt19937_64 random_;
-  bool answered_ = false;
+  bool contact_ = false;
   int failures_ = 0;
   int unexplained_failures_ = 0;
 };

@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 #include "client/internal/call_context.h"
 
 namespace taskwatch::client {
 namespace {
+
+// `failure` of an attempt that found no connection, though there was one before.
+absl::Status OutOfReachAgain(const absl::Status& failure) {
+  return absl::Status(failure.code(), absl::StrCat("connected before, but not now: ", failure.message()));
+}
 
 absl::Status Cancelled() { return absl::CancelledError("the call was cancelled"); }
 
@@ -71,13 +77,23 @@ bool RetryingCall::BeginAttempt() {
   return true;
 }
 
-std::optional<absl::Time> RetryingCall::EndAttempt(const absl::Status& status) {
+std::optional<absl::Time> RetryingCall::EndAttempt(absl::Status status) {
   control_->SetAttempt(nullptr);
+  if (HadConnection(*context_, status)) {
+    had_contact_ = true;
+    rpc_->OnContact();
+  } else if (had_contact_ && absl::IsUnavailable(status)) {
+    status = OutOfReachAgain(status);
+  }
   // It holds the channel. Kept until this call is destroyed, on one of gRPC's threads, it could be the last to do so,
   // and that thread would join itself in the channel's destructor and go on with what is freed.
   context_.reset();
   if (control_->cancelled() && absl::IsCancelled(status)) {
     result_ = Cancelled();
+    return std::nullopt;
+  }
+  if (const std::optional<absl::Status> refusal = RefusalIn(status); refusal.has_value()) {
+    result_ = *refusal;
     return std::nullopt;
   }
   const absl::Time now = absl::Now();

@@ -38,6 +38,9 @@ class Rpc {
   virtual void AttemptAsync(const std::shared_ptr<CallControl>& control, grpc::ClientContext* context,
                             AttemptDone done) = 0;
 
+  // The attempt that is about to end went over a connection to the service.
+  virtual void OnContact() {}
+
   // The attempt has ended. Returns the pause before the next one, or nothing if the call is over: then `result` says
   // with what.
   virtual std::optional<absl::Duration> OnAttemptEnd(const absl::Status& status, absl::Time now) = 0;
@@ -76,7 +79,7 @@ class RetryingCall : public std::enable_shared_from_this<RetryingCall> {
   // False if there is to be no attempt, because the call is over; then `result_` is set.
   bool BeginAttempt();
   // When to make the next attempt, or nothing if the call is over; then `result_` is set.
-  std::optional<absl::Time> EndAttempt(const absl::Status& status);
+  std::optional<absl::Time> EndAttempt(absl::Status status);
 
   void AttemptAsync();
   void Close();
@@ -87,6 +90,7 @@ class RetryingCall : public std::enable_shared_from_this<RetryingCall> {
   const std::shared_ptr<CallControl> control_ = std::make_shared<CallControl>();
   std::unique_ptr<Cancelling> cancelling_;
   std::shared_ptr<grpc::ClientContext> context_;
+  bool had_contact_ = false;
   Result result_ = absl::UnknownError("the call is not over");
   Done done_;
 };

@@ -13,8 +13,19 @@
 
 namespace taskwatch::client {
 
-GetRpc::GetRpc(v1::TaskService::StubInterface* stub, const std::string& task_id, const GetOptions& options)
-    : stub_(stub) {
+namespace {
+
+// Nothing that the service says of the task or of DingTalk.
+bool IsOfConnection(const absl::Status& failure) {
+  const std::string reason = ErrorReasonOf(failure);
+  return reason.empty() || reason == "SERVER_DRAINING";
+}
+
+}  // namespace
+
+GetRpc::GetRpc(v1::TaskService::StubInterface* stub, const std::string& task_id, const GetOptions& options,
+               ResumePolicy policy)
+    : stub_(stub), resume_(options.resume), policy_(std::move(policy)) {
   request_.set_task_id(task_id);
   if (options.max_staleness.has_value()) *request_.mutable_max_staleness() = ToProto(*options.max_staleness);
 }
@@ -31,17 +42,19 @@ void GetRpc::AttemptAsync(const std::shared_ptr<CallControl>& /*control*/, grpc:
                               [done = std::move(done)](const grpc::Status& status) { done(FromGrpcStatus(status)); });
 }
 
-std::optional<absl::Duration> GetRpc::OnAttemptEnd(const absl::Status& status, absl::Time /*now*/) {
+std::optional<absl::Duration> GetRpc::OnAttemptEnd(const absl::Status& status, absl::Time now) {
   if (status.ok()) {
     result_ = std::move(*response_.mutable_task());
-  } else {
-    result_ = status;
+    return std::nullopt;
   }
-  return std::nullopt;
+  result_ = status;
+  trouble_ = std::string(status.message());
+  return resume_ && IsOfConnection(status) ? policy_.DelayAfter(status, now) : std::nullopt;
 }
 
 absl::Status GetRpc::DeadlineExceeded() const {
-  return absl::DeadlineExceededError("the deadline passed before the call was made");
+  return absl::DeadlineExceededError(absl::StrCat("the deadline passed before there was an answer",
+                                                  trouble_.empty() ? "" : "; the last trouble was: ", trouble_));
 }
 
 absl::Duration WaitRpc::PrepareAttempt(absl::Time now) {

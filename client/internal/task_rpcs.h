@@ -12,6 +12,7 @@
 #include "taskwatch/client/options.h"
 #include "taskwatch/v1/task_service.grpc.pb.h"
 
+#include "client/internal/resume_policy.h"
 #include "client/internal/retrying_call.h"
 #include "client/internal/wait_run.h"
 #include "client/internal/watch_run.h"
@@ -20,23 +21,30 @@ namespace taskwatch::client {
 
 // The stub must outlive the attempts of all of them.
 
-// One GetTaskInfo. Never attempted again: its error is for the caller to judge.
+// One GetTaskInfo; with a policy, again after failures of the connection.
 class GetRpc final : public Rpc {
  public:
-  GetRpc(v1::TaskService::StubInterface* stub, const std::string& task_id, const GetOptions& options);
+  // `policy` is for options that resume.
+  GetRpc(v1::TaskService::StubInterface* stub, const std::string& task_id, const GetOptions& options,
+         ResumePolicy policy);
 
   absl::Duration PrepareAttempt(absl::Time now) override;
   absl::Status Attempt(const std::shared_ptr<CallControl>& control, grpc::ClientContext* context) override;
   void AttemptAsync(const std::shared_ptr<CallControl>& control, grpc::ClientContext* context,
                     AttemptDone done) override;
+  void OnContact() override { policy_.OnContact(); }
   std::optional<absl::Duration> OnAttemptEnd(const absl::Status& status, absl::Time now) override;
   absl::StatusOr<v1::TaskInfo> result() const override { return result_; }
   absl::Status DeadlineExceeded() const override;
 
  private:
   v1::TaskService::StubInterface* const stub_;
+  const bool resume_;
+  ResumePolicy policy_;
   v1::GetTaskInfoRequest request_;
   v1::GetTaskInfoResponse response_;
+  // Why the last attempt failed.
+  std::string trouble_;
   absl::StatusOr<v1::TaskInfo> result_ = absl::UnknownError("the call is not over");
 };
 
@@ -49,6 +57,7 @@ class WaitRpc final : public Rpc {
   absl::Status Attempt(const std::shared_ptr<CallControl>& control, grpc::ClientContext* context) override;
   void AttemptAsync(const std::shared_ptr<CallControl>& control, grpc::ClientContext* context,
                     AttemptDone done) override;
+  void OnContact() override { run_.OnContact(); }
   std::optional<absl::Duration> OnAttemptEnd(const absl::Status& status, absl::Time now) override;
   absl::StatusOr<v1::TaskInfo> result() const override { return run_.result(); }
   absl::Status DeadlineExceeded() const override;
@@ -70,6 +79,7 @@ class WatchRpc final : public Rpc {
   absl::Status Attempt(const std::shared_ptr<CallControl>& control, grpc::ClientContext* context) override;
   void AttemptAsync(const std::shared_ptr<CallControl>& control, grpc::ClientContext* context,
                     AttemptDone done) override;
+  void OnContact() override { run_.OnContact(); }
   std::optional<absl::Duration> OnAttemptEnd(const absl::Status& status, absl::Time now) override;
   absl::StatusOr<v1::TaskInfo> result() const override { return run_.result(); }
   absl::Status DeadlineExceeded() const override { return run_.DeadlineExceeded(); }

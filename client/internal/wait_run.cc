@@ -22,8 +22,8 @@ absl::Status NoAnswerIn(absl::Duration timeout) {
 
 }  // namespace
 
-WaitRun::WaitRun(std::string task_id, absl::Time stop, ResumePolicy policy)
-    : task_id_(std::move(task_id)), stop_(stop), policy_(std::move(policy)) {}
+WaitRun::WaitRun(std::string task_id, absl::Time stop, ResumePolicy policy, WatchObserver observer)
+    : task_id_(std::move(task_id)), stop_(stop), policy_(std::move(policy)), observer_(std::move(observer)) {}
 
 v1::WaitTaskRequest WaitRun::NextRequest(absl::Time now) {
   asked_at_ = now;
@@ -41,7 +41,10 @@ std::optional<absl::Duration> WaitRun::OnAnswer(const absl::Status& status, cons
   if (!status.ok()) {
     const absl::Status failure = absl::IsDeadlineExceeded(status) ? NoAnswerIn(call_timeout()) : status;
     const std::optional<absl::Duration> delay = policy_.DelayAfter(failure, now);
-    if (delay.has_value() && now + *delay < stop_) return delay;
+    if (delay.has_value() && now + *delay < stop_) {
+      if (observer_.on_interruption) observer_.on_interruption(failure, *delay);
+      return delay;
+    }
     result_ = failure;
     return std::nullopt;
   }
@@ -52,6 +55,8 @@ std::optional<absl::Duration> WaitRun::OnAnswer(const absl::Status& status, cons
   const bool early = now - asked_at_ < timeout_ / 2;
   const absl::Duration pause = early ? kPauseAfterEarlyAnswer : absl::ZeroDuration();
   if (now + pause >= stop_) return std::nullopt;
+  if (observer_.on_task && answer.task().etag() != told_etag_) observer_.on_task(answer.task());
+  told_etag_ = answer.task().etag();
   return pause;
 }
 

@@ -42,6 +42,9 @@ class WatchRun {
 
   void OnMessage(const v1::WatchTaskResponse& message);
 
+  // The stream, which is about to end, had a connection.
+  void OnContact() { policy_.OnContact(); }
+
   // The stream has ended. Returns the delay before the next is opened, or nothing if the watch is over; then `result`
   // says with what.
   std::optional<absl::Duration> OnStreamEnd(const absl::Status& status, absl::Time now);

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "taskwatch/client/rpc_status.h"
 
@@ -69,6 +72,23 @@ TEST(WaitRun, GoesOnAfterACallThatWasNeverAnswered) {
     run.NextRequest(kNow);
     ASSERT_TRUE(run.OnAnswer(absl::DeadlineExceededError(""), {}, kNow + run.call_timeout()).has_value());
   }
+}
+
+TEST(WaitRun, TellsEachStateOnceAndEachInterruption) {
+  std::vector<std::string> told;
+  WatchObserver observer;
+  observer.on_task = [&told](const v1::TaskInfo& task) { told.push_back(task.etag()); };
+  observer.on_interruption = [&told](const absl::Status& why, absl::Duration) {
+    told.push_back(std::string(why.message()));
+  };
+  WaitRun run("t1", absl::InfiniteFuture(), ResumePolicy({}, 1, kNow), observer);
+  run.NextRequest(kNow);
+  run.OnAnswer(absl::OkStatus(), Answer(Running(1, 1)), kNow);
+  run.OnAnswer(absl::OkStatus(), Answer(Running(1, 2)), kNow);
+  run.OnAnswer(absl::UnavailableError("socket closed"), {}, kNow);
+  run.OnAnswer(absl::OkStatus(), Answer(Running(2, 3)), kNow);
+  run.OnAnswer(absl::OkStatus(), Answer(Succeeded(4)), kNow);
+  EXPECT_THAT(told, testing::ElementsAre(Running(1, 1).etag(), "socket closed", Running(2, 3).etag()));
 }
 
 TEST(WaitRun, EndsWithAPermanentError) {
