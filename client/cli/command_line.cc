@@ -1,7 +1,6 @@
 #include "client/cli/command_line.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 
@@ -14,6 +13,9 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "flags/usage_error.h"
+
+#include "client/cli/console.h"
+#include "client/internal/server_address.h"
 
 ABSL_FLAG(std::string, server, "", "where Taskwatch is");
 ABSL_FLAG(bool, tls, false, "speak TLS");
@@ -46,7 +48,8 @@ Commands:
 A TASK_ID is the taskId that DingTalk returned when the task was created.
 
 Flags:
-  --server=HOST:PORT       where Taskwatch is (default: the environment's TASKWATCH_SERVER, or 127.0.0.1:50051)
+  --server=HOST:PORT       where Taskwatch is (default: the environment's TASKWATCH_SERVER, or 127.0.0.1:50051);
+                           reached through the proxy that http_proxy names, as gRPC does, unless it is this machine
   --output=text|json       json: stdout holds one JSON object a line and nothing else (default: text)
   --deadline=DURATION      give up when this has passed, like 90s or 10m (default: inf)
   --timeout=DURATION       of wait: how long to wait for the tasks (default: inf)
@@ -56,11 +59,12 @@ Flags:
   --tls_key_file=FILE      PEM file of its key
   --tls_server_name=NAME   the name that the service's certificate has, if not HOST
   --token_file=FILE        file with a token, sent as `authorization: Bearer TOKEN` and read again for each call;
-                           with TLS, or to this machine only
+                           with TLS, or to a loopback address or Unix socket only
   --help                   this text
 
 On a terminal, watch draws a live line for each task, in colours unless NO_COLOR is set. Elsewhere it prints one line
-for each change. Errors go to stderr, one line each.
+for each change. Errors go to stderr, one line each. After Ctrl-C, wait tells what is known there; a second one ends it
+at once.
 
 Exit codes:
   0    all tasks succeeded (get: all were shown; health: the service is serving)
@@ -68,6 +72,8 @@ Exit codes:
   2    the command line is wrong
   3    the service could not be reached, or refused
   4    the time was up before all tasks were done; the command that resumes is shown
+  5    there is no such task
+  6    the output could not be written
   130  Ctrl-C
 )";
 
@@ -84,12 +90,6 @@ absl::Status Wrong(absl::string_view problem) { return absl::InvalidArgumentErro
 bool IsTaskId(const std::string& text) {
   return !text.empty() && text.size() <= kMaxTaskIdLength &&
          std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; });
-}
-
-// Whether what is sent to `server` stays on this machine.
-bool IsLocal(absl::string_view server) {
-  return absl::StartsWith(server, "127.") || absl::StartsWith(server, "localhost:") ||
-         absl::StartsWith(server, "[::1]:") || absl::StartsWith(server, "unix:");
 }
 
 absl::Status ReadTaskIds(const std::vector<std::string>& arguments, Command& command) {
@@ -123,8 +123,8 @@ std::vector<std::string> ParseFlags(int argc, char** argv) {
   for (int i = 1; i < argc && absl::string_view(argv[i]) != "--"; ++i) {
     const absl::string_view argument = argv[i];
     if (argument != "--help" && argument != "-help" && argument != "-h") continue;
-    std::fputs(kHelp, stdout);
-    std::exit(std::fflush(stdout) == 0 ? 0 : 1);
+    Console(/*json=*/false).Write(kHelp);
+    std::exit(0);
   }
   const std::vector<char*> rest = ParseCommandLine("taskwatch: ", argc, argv);
   return std::vector<std::string>(rest.begin() + 1, rest.end());
@@ -146,9 +146,8 @@ absl::StatusOr<Command> CommandFrom(const std::vector<std::string>& arguments) {
     const char* const server = std::getenv("TASKWATCH_SERVER");
     command.channel.server = server == nullptr || *server == '\0' ? kDefaultServer : server;
   }
-  if (absl::StrContains(command.channel.server, "://") && !absl::StartsWith(command.channel.server, "dns:")) {
-    return Wrong("--server takes HOST:PORT, not a URL; use --tls for TLS");
-  }
+  const absl::StatusOr<Reach> reach = ReachOf(command.channel.server);
+  if (!reach.ok()) return Wrong(absl::StrCat("--server: ", reach.status().message()));
   command.channel.tls_ca_file = absl::GetFlag(FLAGS_tls_ca_file);
   command.channel.tls_cert_file = absl::GetFlag(FLAGS_tls_cert_file);
   command.channel.tls_key_file = absl::GetFlag(FLAGS_tls_key_file);
@@ -157,7 +156,7 @@ absl::StatusOr<Command> CommandFrom(const std::vector<std::string>& arguments) {
                         !command.channel.tls_cert_file.empty() || !command.channel.tls_key_file.empty() ||
                         !command.channel.tls_server_name.empty();
   command.token_file = absl::GetFlag(FLAGS_token_file);
-  if (!command.token_file.empty() && !command.channel.tls && !IsLocal(command.channel.server)) {
+  if (!command.token_file.empty() && !command.channel.tls && *reach == Reach::kElsewhere) {
     return Wrong("--token_file would send the token unencrypted to another machine; use --tls");
   }
 

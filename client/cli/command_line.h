@@ -7,19 +7,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "flags/usage_error.h"
 #include "taskwatch/client/channel.h"
 
-namespace taskwatch::client {
+#include "client/cli/exit_code.h"
 
-// The exit codes that --help lists.
-enum class ExitCode {
-  kSuccess = 0,
-  kTaskFailed = 1,
-  kUsage = kUsageErrorExitCode,
-  kServiceTrouble = 3,
-  kTimedOut = 4,
-};
+namespace taskwatch::client {
 
 struct Command {
   enum class Name { kGet, kWatch, kWait, kHealth };

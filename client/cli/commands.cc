@@ -17,10 +17,12 @@
 #include "taskwatch/client/task_client.h"
 
 #include "client/cli/console.h"
+#include "client/cli/exit_code.h"
 #include "client/cli/explain.h"
 #include "client/cli/json_line.h"
 #include "client/cli/outcome.h"
 #include "client/cli/token_file.h"
+#include "client/cli/wait_command.h"
 #include "client/cli/watch_command.h"
 
 namespace taskwatch::client {
@@ -28,8 +30,7 @@ namespace {
 
 // The deadline of get and health where --deadline is longer: they are answered at once or not at all.
 constexpr absl::Duration kMaxUnaryDeadline = absl::Minutes(1);
-constexpr absl::Duration kDeadlineMargin = absl::Seconds(1);
-// A restart is no reason to give up, a wrong address is.
+// A restart is no reason to give up, an address at which nothing has ever listened is.
 constexpr absl::Duration kFirstContactLimit = absl::Seconds(3);
 
 // The results of calls that run at the same time, in the order of their tasks. Thread-safe.
@@ -60,6 +61,7 @@ class Results {
 
 Outcome Get(const Command& command, const Console& console, TaskClient& client) {
   GetOptions options;
+  options.resume = true;
   options.call.deadline = absl::Now() + std::min(command.deadline, kMaxUnaryDeadline);
   Results results(command.task_ids.size());
   for (size_t i = 0; i < command.task_ids.size(); ++i) client.GetAsync(command.task_ids[i], options, results.Slot(i));
@@ -71,33 +73,7 @@ Outcome Get(const Command& command, const Console& console, TaskClient& client) 
       console.Show(*result);
     } else {
       console.Complain(absl::StrCat(task_id, ": ", Explain(result.status(), command.channel.server)));
-      outcome.AddTrouble();
-    }
-  }
-  return outcome;
-}
-
-Outcome Wait(const Command& command, const Console& console, TaskClient& client) {
-  WaitOptions options;
-  // At its timeout a wait still tells the state, or the trouble; at its deadline only that it has passed.
-  options.timeout = std::min(command.timeout, command.deadline);
-  options.call.deadline = absl::Now() + command.deadline + kDeadlineMargin;
-  Results results(command.task_ids.size());
-  for (size_t i = 0; i < command.task_ids.size(); ++i) client.WaitAsync(command.task_ids[i], options, results.Slot(i));
-  Outcome outcome;
-  size_t i = 0;
-  for (const TaskClient::Result& result : results.Await()) {
-    const std::string& task_id = command.task_ids[i++];
-    if (result.ok()) console.Show(*result);
-    if (result.ok() && result->done()) {
-      outcome.AddDone(*result);
-    } else if (result.ok() || absl::IsDeadlineExceeded(result.status())) {
-      console.Complain(absl::StrCat(task_id, ": not done after ", absl::FormatDuration(options.timeout)));
-      outcome.AddTimeout();
-    } else {
-      console.Complain(absl::StrCat(task_id, ": ", Explain(result.status(), command.channel.server)));
-      outcome.AddTrouble();
-      if (absl::IsUnavailable(result.status())) outcome.AddTimeout();
+      outcome.AddError(task_id, result.status());
     }
   }
   return outcome;
@@ -121,7 +97,8 @@ ExitCode Health(const Command& command, const Console& console, const std::share
 
 TaskClient::Options ClientOptions(const Command& command) {
   TaskClient::Options options;
-  options.resume.first_contact_limit = kFirstContactLimit;
+  const bool waits_for_news = command.name != Command::Name::kGet;
+  options.resume.first_contact_limit = waits_for_news ? kFirstContactLimit : absl::ZeroDuration();
   if (!command.token_file.empty()) options.credentials = [path = command.token_file] { return BearerFromFile(path); };
   return options;
 }
@@ -147,8 +124,8 @@ ExitCode Run(const Command& command, const std::vector<std::string>& arguments) 
   if (command.name == Command::Name::kGet) return Get(command, console, client).exit_code();
   const Outcome outcome =
       command.name == Command::Name::kWatch ? Watch(command, console, client) : Wait(command, console, client);
-  if (outcome.timed_out()) {
-    console.Complain(absl::StrCat("to go on: ", ResumeCommand(arguments, outcome.done())));
+  if (outcome.may_go_on()) {
+    console.Complain(absl::StrCat("to go on: ", ResumeCommand(arguments, outcome.over())));
   }
   return outcome.exit_code();
 }

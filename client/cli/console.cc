@@ -1,27 +1,43 @@
 #include "client/cli/console.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 
+#include "client/cli/exit_code.h"
 #include "client/cli/json_line.h"
 #include "client/cli/task_line.h"
 
 namespace taskwatch::client {
 namespace {
 
-void WriteAll(int fd, absl::string_view bytes) {
+// Returns false with `errno` if not all could be written.
+bool WriteAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    // Nobody is there to be told.
-    if (written <= 0) return;
-    bytes.remove_prefix(static_cast<size_t>(written));
+    if (written > 0) {
+      bytes.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EAGAIN) {
+      // Another program has made the file that it shares with us non-blocking.
+      pollfd room = {fd, POLLOUT, 0};
+      poll(&room, 1, /*timeout=*/-1);
+    } else if (errno != EINTR) {
+      return false;
+    }
   }
+  return true;
+}
+
+void WriteToStdout(absl::string_view bytes) {
+  if (WriteAll(STDOUT_FILENO, bytes)) return;
+  WriteAll(STDERR_FILENO, absl::StrCat("taskwatch: cannot write the output: ", std::strerror(errno), "\n"));
+  _exit(static_cast<int>(ExitCode::kOutputLost));
 }
 
 }  // namespace
@@ -44,12 +60,16 @@ ScreenSize Console::size() const {
 
 void Console::Show(const v1::TaskInfo& task) const { Line(json_ ? JsonLine(task) : PlainLine(task)); }
 
-void Console::Line(const std::string& line) const { WriteAll(STDOUT_FILENO, absl::StrCat(line, "\n")); }
+void Console::Line(const std::string& line) const { WriteToStdout(absl::StrCat(line, "\n")); }
 
-void Console::Write(absl::string_view bytes) const { WriteAll(STDOUT_FILENO, bytes); }
+void Console::Write(absl::string_view bytes) const { WriteToStdout(bytes); }
 
 void Console::Complain(absl::string_view line) const {
   WriteAll(STDERR_FILENO, absl::StrCat("taskwatch: ", line, "\n"));
+}
+
+void Console::Note(absl::string_view line) const {
+  if (isatty(STDERR_FILENO) != 0) Complain(line);
 }
 
 }  // namespace taskwatch::client

@@ -11,7 +11,9 @@
 
 namespace taskwatch::client {
 
-// Unbuffered: a line has been written when the function returns. Not thread-safe.
+// Unbuffered: a line has been written when the function returns. What cannot be written to stdout ends the process with
+// ExitCode::kOutputLost and a line on stderr that says why; a pipe that its reader has closed ends it by SIGPIPE, as it
+// does other programs. Not thread-safe.
 class Console {
  public:
   explicit Console(bool json) : json_(json) {}
@@ -34,6 +36,9 @@ class Console {
 
   // A line on stderr, after the program's name.
   void Complain(absl::string_view line) const;
+
+  // The same if stderr is a terminal: what a person likes to know, and a script does not.
+  void Note(absl::string_view line) const;
 
  private:
   const bool json_;

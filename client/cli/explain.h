@@ -10,11 +10,15 @@
 namespace taskwatch::client {
 
 // Names the likely cause where the connection failed (nothing listens there, TLS on one side only, not a gRPC server),
-// and the reason and the upstream's request id where the service did. One line of printable ASCII.
+// and the reason and the upstream's request id where the service did. What a server says is made
+// printable (printable.h). One line.
 std::string Explain(const absl::Status& status, absl::string_view server);
 
-// Printable ASCII as it is, everything else as '?': what a server says must not move the cursor or fill two columns.
-std::string Printable(absl::string_view text);
+// Whether `status` is that of a call for which there has been no connection at all, as opposed to a lost one.
+bool NeverConnected(const absl::Status& status);
+
+// Whether a stream ended as all do from time to time, which is nothing to tell of.
+bool IsRoutine(const absl::Status& status);
 
 }  // namespace taskwatch::client
 

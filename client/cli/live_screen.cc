@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "client/cli/printable.h"
+
 namespace taskwatch::client {
 
 std::string LiveScreen::Draw(const std::vector<std::string>& lines, const ScreenSize& size) {
@@ -43,18 +45,6 @@ std::string LiveScreen::Replace(const std::vector<std::string>& lines, const Scr
   }
   absl::StrAppend(&bytes, "\x1b[J\x1b[?7h");
   return bytes;
-}
-
-size_t VisibleWidth(absl::string_view line) {
-  size_t width = 0;
-  bool escape = false;
-  for (const char c : line) {
-    if (c == '\x1b') escape = true;
-    if (!escape) ++width;
-    // The only sequences are colours, which end with an m.
-    if (escape && c == 'm') escape = false;
-  }
-  return width;
 }
 
 }  // namespace taskwatch::client

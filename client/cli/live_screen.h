@@ -36,9 +36,6 @@ class LiveScreen {
   int drawn_columns_ = 0;
 };
 
-// The columns that `line` takes without its escape sequences.
-size_t VisibleWidth(absl::string_view line);
-
 }  // namespace taskwatch::client
 
 #endif  // TASKWATCH_CLIENT_CLI_LIVE_SCREEN_H_

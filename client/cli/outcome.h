@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "taskwatch/v1/task_service.pb.h"
 
-#include "client/cli/command_line.h"
+#include "client/cli/exit_code.h"
 
 namespace taskwatch::client {
 
@@ -17,25 +18,29 @@ class Outcome {
   // The task has ended in this state.
   void AddDone(const v1::TaskInfo& task);
 
-  // It was not seen to end, because the time was up or because of trouble with the service.
+  // It was not seen to end, because the time was up or Ctrl-C was pressed, ...
   void AddTimeout();
-  void AddTrouble();
+  void AddInterrupt();
+  // ... or for this reason: there is no such task, or there was trouble with the service.
+  void AddError(const std::string& task_id, const absl::Status& error);
 
-  // The worst that happened: trouble with the service (3), else a timeout (4), else a task that did not succeed (1),
-  // else success (0).
+  // The worst that happened: Ctrl-C (130), else trouble with the service (3), else a task that does not exist (5), else
+  // a timeout (4), else a task that did not succeed (1), else success (0).
   ExitCode exit_code() const;
 
-  // The ids of the tasks that have ended.
-  const std::vector<std::string>& done() const { return done_; }
+  // The ids of the tasks that have ended, or do not exist.
+  const std::vector<std::string>& over() const { return over_; }
 
   // Whether waiting longer may help.
-  bool timed_out() const { return timed_out_; }
+  bool may_go_on() const { return timed_out_ || interrupted_; }
 
  private:
   bool failed_ = false;
   bool timed_out_ = false;
+  bool missing_ = false;
   bool trouble_ = false;
-  std::vector<std::string> done_;
+  bool interrupted_ = false;
+  std::vector<std::string> over_;
 };
 
 }  // namespace taskwatch::client

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "client/cli/printable.h"
+
 namespace taskwatch::client {
 namespace {
 
@@ -43,9 +45,9 @@ const StateLook& LookOf(v1::TaskState state) {
 
 std::string Shortened(absl::string_view text, int width) {
   const auto room = static_cast<size_t>(std::max(width, 0));
-  if (text.size() <= room) return std::string(text);
-  if (room <= 2) return std::string(text.substr(0, room));
-  return absl::StrCat(text.substr(0, room - 2), "..");
+  if (VisibleWidth(text) <= room) return std::string(text);
+  if (room <= 2) return std::string(FirstColumns(text, room));
+  return absl::StrCat(FirstColumns(text, room - 2), "..");
 }
 
 std::string Padded(std::string text, size_t width) {

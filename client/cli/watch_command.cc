@@ -22,11 +22,6 @@ namespace {
 constexpr absl::Duration kScreenCheck = absl::Milliseconds(100);
 constexpr size_t kLongestShownId = 20;
 
-bool IsRoutine(const absl::Status& why) {
-  const std::string reason = ErrorReasonOf(why);
-  return reason == "STREAM_ROTATED" || reason == "SERVER_DRAINING";
-}
-
 // All watches of one command. Events come from gRPC's threads, one at a time for each task; the screen is drawn by the
 // thread that calls Run.
 class Watches {
@@ -103,6 +98,7 @@ class Watches {
     const absl::MutexLock lock(&mutex_);
     Row& row = rows_[i];
     if (IsRoutine(why)) return;
+    row.had_contact = row.had_contact || !NeverConnected(why);
     row.interruption = why;
     SetTrouble(row, absl::StrCat("trying again: ", Explain(why, command_.channel.server)));
   }
@@ -115,10 +111,10 @@ class Watches {
     if (result.ok()) {
       outcome_.AddDone(*result);
     } else if (!absl::IsDeadlineExceeded(result.status())) {
-      outcome_.AddTrouble();
+      outcome_.AddError(row.view.task_id, result.status());
       row.complaint = Explain(result.status(), command_.channel.server);
     } else if (!row.interruption.ok()) {
-      outcome_.AddTrouble();
+      outcome_.AddError(row.view.task_id, row.interruption);
       outcome_.AddTimeout();
       row.complaint = absl::StrCat("gave up after ", absl::FormatDuration(command_.deadline), ": ",
                                    Explain(row.interruption, command_.channel.server));

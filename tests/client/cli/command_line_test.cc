@@ -78,7 +78,12 @@ TEST_F(CommandLineTest, RefusesWhatIsNoTaskIdWithoutPrintingItRaw) {
 
 TEST_F(CommandLineTest, RefusesAUrl) {
   SetFlag("server", "https://host:1");
-  EXPECT_THAT(ErrorOf({"health"}), HasSubstr("--server takes HOST:PORT"));
+  EXPECT_THAT(ErrorOf({"health"}), HasSubstr("--server: the server is HOST:PORT, not a URL"));
+}
+
+TEST_F(CommandLineTest, TakesNoPortForGranted) {
+  SetFlag("server", "localhost");
+  EXPECT_THAT(ErrorOf({"health"}), HasSubstr("has no port; write HOST:PORT, like localhost:50051"));
 }
 
 TEST_F(CommandLineTest, RefusesAnotherOutput) {
@@ -100,8 +105,11 @@ TEST_F(CommandLineTest, RefusesDurationsThatMakeNoSense) {
 TEST_F(CommandLineTest, SendsATokenToThisMachineOrByTlsOnly) {
   SetFlag("token_file", "token");
   EXPECT_THAT(CommandFrom({"health"}), IsOk());
-  SetFlag("server", "taskwatch.example:50051");
-  EXPECT_THAT(ErrorOf({"health"}), HasSubstr("unencrypted"));
+  for (const char* const elsewhere :
+       {"taskwatch.example:50051", "127.evil.example:50051", "localhost.evil.example:1"}) {
+    SetFlag("server", elsewhere);
+    EXPECT_THAT(ErrorOf({"health"}), HasSubstr("unencrypted"));
+  }
   SetFlag("tls", "true");
   EXPECT_THAT(CommandFrom({"health"}), IsOk());
 }

@@ -33,7 +33,5 @@ TEST(LiveScreen, LetsAllLinesStandInTheEnd) {
             "\x1b[?7l\r\x1b[1A1\x1b[K\r\n2\x1b[K\r\n3\x1b[K\r\n4\x1b[K\r\n5\x1b[K\r\n\x1b[J\x1b[?7h");
 }
 
-TEST(VisibleWidth, LeavesOutTheColours) { EXPECT_EQ(VisibleWidth("\x1b[36mrunning\x1b[0m  1"), 10); }
-
 }  // namespace
 }  // namespace taskwatch::client

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
+#include "taskwatch/client/rpc_status.h"
+
+#include "tests/client/errors.h"
 #include "tests/client/tasks.h"
 
 namespace taskwatch::client {
@@ -32,8 +38,19 @@ TEST(Outcome, TellsTheWorst) {
   outcome.AddDone(Task(v1::TASK_STATE_FAILED, 5, 1));
   outcome.AddTimeout();
   EXPECT_EQ(outcome.exit_code(), ExitCode::kTimedOut);
-  outcome.AddTrouble();
+  outcome.AddError("t1", FromGrpcStatus(ServiceError(grpc::StatusCode::NOT_FOUND, "TASK_NOT_FOUND")));
+  EXPECT_EQ(outcome.exit_code(), ExitCode::kNoSuchTask);
+  outcome.AddError("t2", absl::UnavailableError("refused"));
   EXPECT_EQ(outcome.exit_code(), ExitCode::kServiceTrouble);
+  outcome.AddInterrupt();
+  EXPECT_EQ(outcome.exit_code(), ExitCode::kInterrupted);
+}
+
+TEST(Outcome, HasNothingToGoOnWithForATaskThatDoesNotExist) {
+  Outcome outcome;
+  outcome.AddError("t1", FromGrpcStatus(ServiceError(grpc::StatusCode::NOT_FOUND, "TASK_NOT_FOUND")));
+  EXPECT_EQ(outcome.over(), std::vector<std::string>{"t1"});
+  EXPECT_FALSE(outcome.may_go_on());
 }
 
 }  // namespace

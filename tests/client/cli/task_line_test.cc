@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "client/cli/live_screen.h"
+#include "client/cli/printable.h"
 #include "tests/client/tasks.h"
 
 namespace taskwatch::client {
@@ -55,7 +55,7 @@ TEST(LiveLines, AreNeverWiderThanTheScreen) {
   TaskView view = HalfDone();
   view.task_id = std::string(128, 'x');
   view.task->set_failed_count(3);
-  view.trouble = std::string(500, 'y');
+  for (int i = 0; i < 100; ++i) view.trouble += "yy任务";
   for (int width = 1; width < 200; ++width) {
     LineLayout layout = Wide(width);
     layout.color = true;

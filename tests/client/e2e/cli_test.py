@@ -47,15 +47,48 @@ class CliTest(ProcessTest):
     def test_json_keeps_errors_out_of_stdout(self):
         self.start_service()
         code, out, err = self.run_client("watch", "abcd", "missing", "--output=json")
-        self.assertEqual(code, 3)
+        self.assertEqual(code, 5)
         self.assertEqual([json.loads(line)["taskId"] for line in out.splitlines()], ["abcd"])
         self.assertIn("missing", err)
 
     def test_an_error_is_one_line_with_the_reason_and_the_request_id(self):
         self.start_service()
         code, out, err = self.run_client("get", "missing")
-        self.assertEqual((code, out), (3, ""))
+        self.assertEqual((code, out), (5, ""))
         self.assertRegex(err, r"^taskwatch: missing: .*check the task id \[TASK_NOT_FOUND, DingTalk's request id [-\w]+\]\n$")
+
+    def test_a_task_that_does_not_exist_ends_with_5(self):
+        self.start_service()
+        for command in ("get", "watch", "wait"):
+            self.assertEqual(self.run_client(command, "abcd", "missing")[0], 5)
+
+    def test_what_dingtalk_says_in_chinese_is_printed(self):
+        self.start_service()
+        self.standin.break_task_call(http_status=400, code="paramError", message="任务不存在\u202e")
+        code, _, err = self.run_client("get", "t1")
+        self.assertEqual(code, 3)
+        self.assertIn("任务不存在\\xe2\\x80\\xae", err)
+
+    def test_output_that_cannot_be_written_ends_with_6_and_says_so(self):
+        self.start_service()
+        self.add_task("t1", **ENDLESS)
+        for arguments in (["get", "abcd"], ["watch", "t1"], ["wait", "abcd"], ["watch", "t1", "--output=json"], ["health"],
+                          ["--help"]):
+            for output, why in {"/dev/full": "No space left on device", "&-": "Bad file descriptor"}.items():
+                with self.subTest(arguments=arguments, output=output):
+                    command = [CLIENT, *arguments, f"--server={self.server}"]
+                    shell = ["sh", "-c", f'"$@" >{output}', "sh", *command]
+                    code, _, err = servers.Program(shell).result()
+                    self.assertEqual((code, err), (6, f"taskwatch: cannot write the output: {why}\n"))
+
+    def test_a_reader_that_goes_away_ends_it_as_it_does_others(self):
+        self.start_service()
+        self.add_task("t1", **ENDLESS)
+        shell = ["bash", "-c", '"$@" | head -n 1; echo "${PIPESTATUS[0]}"', "bash", CLIENT, "watch", "t1",
+                 f"--server={self.server}"]
+        code, out, err = servers.Program(shell).result()
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(out.splitlines()[1:], ["141"])
 
     def test_time_that_is_up_ends_with_4_and_the_command_that_resumes(self):
         self.start_service()
@@ -84,6 +117,12 @@ class CliTest(ProcessTest):
             code, _, err = self.run_client(*command)
             self.assertEqual(code, 3)
             self.assertIn(f"nothing listens on {self.server}; is Taskwatch running, and is the port right?", err)
+
+    def test_an_address_without_a_port_is_refused(self):
+        for command in (["get", "t1"], ["watch", "t1"], ["wait", "t1"], ["health"]):
+            code, _, err = self.run_client(*command, server="localhost")
+            self.assertEqual((code, err), (2, "taskwatch: --server: the server 'localhost' has no port; write HOST:PORT, "
+                                              "like localhost:50051\n"))
 
     def test_an_http1_server_is_named(self):
         code, _, err = self.run_client("get", "t1", server=self.standin.url.removeprefix("http://"))
@@ -131,6 +170,11 @@ class CliTest(ProcessTest):
                           ["get", "t1", "--token_file=/nonexistent"], ["get", "t1", "--tls_ca_file=/nonexistent"]):
             code, out, err = self.run_client(*arguments)
             self.assertEqual((code, out, len(err.splitlines())), (2, "", 1), err)
+            self.assertTrue(err.startswith("taskwatch: "), err)
+
+    def test_a_duration_without_a_unit_is_explained(self):
+        self.assertEqual(self.run_client("get", "t1", "--deadline=5"),
+                         (2, "", "taskwatch: --deadline: '5' is not a duration; give one like 90s or 10m\n"))
 
     def test_health(self):
         self.start_service()
@@ -144,6 +188,29 @@ class CliTest(ProcessTest):
         client.next_line()
         client.process.send_signal(signal.SIGINT)
         self.assertEqual(client.wait(), 130)
+
+    def test_ctrl_c_ends_a_wait_with_what_is_known(self):
+        self.start_service()
+        self.add_task("t1", waiting_ms=0, running_ms=servers.DAY_MS, items=4)
+        client = self.start_client("wait", "abcd", "t1")
+        # What is known of the other is asked for at the same time, and not told before: stderr is no terminal.
+        self.assertIn("abcd: partially failed", client.next_line())
+        servers.await_that(lambda: self.standin.call_count() >= 4, "more polls of the task")
+        client.process.send_signal(signal.SIGINT)
+        code, out, err = client.result()
+        self.assertEqual((code, out), (130, "abcd: partially failed, 1 of 1 done\n"))
+        self.assertEqual(err.splitlines(), ["taskwatch: t1: running, 0 of 4 done",
+                                            f"taskwatch: to go on: taskwatch wait t1 --server={self.server}"])
+
+    def test_ctrl_c_ends_a_wait_of_which_nothing_is_known(self):
+        self.start_service()
+        self.standin.break_task_call(kind="hang")
+        client = self.start_client("wait", "t1")
+        servers.await_that(lambda: self.standin.call_count() >= 1, "a poll of the task")
+        client.process.send_signal(signal.SIGINT)
+        code, out, err = client.result()
+        self.assertEqual((code, out), (130, ""))
+        self.assertEqual(err.splitlines()[0], "taskwatch: t1: nothing is known yet")
 
     def test_the_example_watches_a_task_to_its_end(self):
         self.start_service()

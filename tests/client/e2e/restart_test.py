@@ -50,6 +50,30 @@ class RestartTest(ProcessTest):
         self.expect_each_state_once_in_order(states)
         self.assertEqual(client.wait(), 0)
 
+    def test_survives_a_restart_before_the_first_answer(self):
+        # DingTalk hangs, so that nothing is answered.
+        self.add_task("t1", **ENDLESS)
+        self.standin.break_task_call(kind="hang")
+        for command in ("get", "watch", "wait"):
+            with self.subTest(command):
+                service = self.start_service()
+                before = self.standin.call_count()
+                client = self.start_client(command, "t1")
+                servers.await_that(lambda: self.standin.call_count() > before, "the call to DingTalk")
+                service.kill()
+                if command != "get":
+                    client.await_line("stderr", "t1: trying again: ")
+                self.standin.clear_faults()
+                self.add_task("t1", waiting_ms=0, running_ms=0, items=ITEMS)
+                service.start()
+                self.assertIn("t1: succeeded", client.next_line())
+                code, _, err = client.result()
+                self.assertEqual(code, 0)
+                self.assertNotIn("nothing listens", err)
+                service.kill()
+                self.add_task("t1", **ENDLESS)
+                self.standin.break_task_call(kind="hang")
+
     def start_nginx(self, listen):
         nginx = servers.Nginx(self.folder, f"""
             server {{

@@ -31,7 +31,10 @@ class TerminalTest(ProcessTest):
         return result.stdout
 
     def watch_on_screen(self, columns, rows, environment="", before="true"):
-        command = f"{environment} {shlex.quote(CLIENT)} watch {' '.join(TASKS)} --server={self.server}"
+        self.run_on_screen(columns, rows, f"watch {' '.join(TASKS)}", environment, before)
+
+    def run_on_screen(self, columns, rows, arguments, environment="", before="true"):
+        command = f"{environment} {shlex.quote(CLIENT)} {arguments} --server={self.server}"
         self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), f"{before}; {command}; echo \"exit=$?\"; exec cat")
         self.addCleanup(self.tmux, "kill-server")
 
@@ -103,6 +106,15 @@ class TerminalTest(ProcessTest):
         rows = self.await_screen(lambda rows: any("exit=" in row for row in rows))
         self.assertIn("exit=3", rows)
         self.assertTrue(self.is_in_order([row.replace("unknown", "asking") for row in rows[:3]]), rows)
+
+    def test_wait_says_what_it_waits_for_and_what_is_known(self):
+        self.run_on_screen(100, 20, "wait first-task")
+        rows = self.await_screen(lambda rows: len(rows) == 2)
+        self.assertIn("waiting for first-task", rows[0])
+        self.assertRegex(rows[1], "^taskwatch: first-task: running, [0-9]+ of 36000 done$")
+        self.add_task("first-task", waiting_ms=0, running_ms=0, items=20)
+        rows = self.await_screen(lambda rows: "exit=" in rows[-1])
+        self.assertEqual(rows[2:], ["first-task: succeeded, 20 of 20 done", "exit=0"])
 
     def test_has_colours_unless_they_are_not_wanted(self):
         self.watch_on_screen(60, 12, environment="env -u NO_COLOR")
