@@ -1,5 +1,7 @@
 #include "taskwatch/client/task_client.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <utility>
 
@@ -17,12 +19,20 @@ namespace taskwatch::client {
 
 class TaskClient::Impl {
  public:
+  // Makes what a call attempts, once the client is kept from being destroyed.
+  using NewRpc = std::function<std::unique_ptr<Rpc>(Impl& client)>;
+
   Impl(std::unique_ptr<v1::TaskService::StubInterface> stub, Options options)
       : stub_(std::move(stub)),
         options_(std::move(options)),
         next_seed_(options_.seed.value_or(std::random_device()())) {}
 
   ~Impl() {
+    // It would wait for itself.
+    if (CallbackScope::IsInOneOf(this)) {
+      std::fputs("FATAL: a TaskClient is destroyed by a callback or an observer of one of its calls\n", stderr);
+      std::abort();
+    }
     closing_.Cancel();
     const absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(
@@ -41,33 +51,83 @@ class TaskClient::Impl {
     run.heartbeat_interval = options.heartbeat_interval;
     run.silence_limit = options_.silence_limit;
     run.deadline = options.call.deadline;
-    return std::make_unique<WatchRpc>(stub_.get(), WatchRun(std::move(run), NewPolicy(), std::move(observer)));
+    return std::make_unique<WatchRpc>(stub_.get(), WatchRun(std::move(run), NewPolicy(), Marked(std::move(observer))));
   }
 
   std::unique_ptr<Rpc> NewWait(const std::string& task_id, const WaitOptions& options, WatchObserver observer) {
-    return std::make_unique<WaitRpc>(stub_.get(),
-                                     WaitRun(task_id, absl::Now() + options.timeout, NewPolicy(), std::move(observer)));
+    return std::make_unique<WaitRpc>(
+        stub_.get(), WaitRun(task_id, absl::Now() + options.timeout, NewPolicy(), Marked(std::move(observer))));
   }
 
-  Result Run(const CallOptions& options, std::unique_ptr<Rpc> rpc) {
-    return RetryingCall(options, closing_, &options_.credentials, std::move(rpc)).Run();
+  Result Run(const CallOptions& options, const NewRpc& new_rpc) {
+    Open();
+    // Over, with all that it holds of the client, before the client may be destroyed.
+    Result result = RetryingCall(options, closing_, &options_.credentials, new_rpc(*this)).Run();
+    Close();
+    return result;
   }
 
-  void Start(const CallOptions& options, std::unique_ptr<Rpc> rpc, Done done) {
-    {
-      const absl::MutexLock lock(&mutex_);
-      ++open_calls_;
-    }
-    std::make_shared<RetryingCall>(options, closing_, &options_.credentials, std::move(rpc))
+  void Start(const CallOptions& options, const NewRpc& new_rpc, Done done) {
+    Open();
+    std::make_shared<RetryingCall>(options, closing_, &options_.credentials, new_rpc(*this))
         ->Start([this, done = std::move(done)](Result result) mutable {
-          // With all that it holds, before the client may be destroyed.
-          std::exchange(done, nullptr)(std::move(result));
-          const absl::MutexLock lock(&mutex_);
-          --open_calls_;
+          {
+            const CallbackScope scope(this);
+            // With all that it holds, too.
+            std::exchange(done, nullptr)(std::move(result));
+          }
+          Close();
         });
   }
 
  private:
+  // Marks that this thread runs a callback of a client's.
+  class CallbackScope {
+   public:
+    explicit CallbackScope(const Impl* client) : client_(client), outer_(std::exchange(innermost_, this)) {}
+    ~CallbackScope() { innermost_ = outer_; }
+    CallbackScope(const CallbackScope&) = delete;
+    CallbackScope& operator=(const CallbackScope&) = delete;
+
+    static bool IsInOneOf(const Impl* client) {
+      const CallbackScope* scope = innermost_;
+      while (scope != nullptr && scope->client_ != client) scope = scope->outer_;
+      return scope != nullptr;
+    }
+
+   private:
+    static thread_local const CallbackScope* innermost_;
+    const Impl* const client_;
+    const CallbackScope* const outer_;
+  };
+
+  // `callback`, marked.
+  template <typename... Args>
+  std::function<void(Args...)> Marked(std::function<void(Args...)> callback) {
+    if (!callback) return nullptr;
+    return [this, callback = std::move(callback)](Args... args) {
+      const CallbackScope scope(this);
+      callback(args...);
+    };
+  }
+
+  WatchObserver Marked(WatchObserver observer) {
+    observer.on_task = Marked(std::move(observer.on_task));
+    observer.on_heartbeat = Marked(std::move(observer.on_heartbeat));
+    observer.on_interruption = Marked(std::move(observer.on_interruption));
+    return observer;
+  }
+
+  void Open() {
+    const absl::MutexLock lock(&mutex_);
+    ++open_calls_;
+  }
+
+  void Close() {
+    const absl::MutexLock lock(&mutex_);
+    --open_calls_;
+  }
+
   ResumePolicy NewPolicy() {
     const absl::MutexLock lock(&mutex_);
     return ResumePolicy(options_.resume, next_seed_++, absl::Now());
@@ -79,9 +139,10 @@ class TaskClient::Impl {
   const CancelHandle closing_;
   absl::Mutex mutex_;
   uint64_t next_seed_ ABSL_GUARDED_BY(mutex_);
-  // Those with callbacks.
   int open_calls_ ABSL_GUARDED_BY(mutex_) = 0;
 };
+
+thread_local const TaskClient::Impl::CallbackScope* TaskClient::Impl::CallbackScope::innermost_ = nullptr;
 
 TaskClient::TaskClient(const std::shared_ptr<grpc::ChannelInterface>& channel, Options options)
     : TaskClient(v1::TaskService::NewStub(channel), std::move(options)) {}
@@ -92,24 +153,27 @@ TaskClient::TaskClient(std::unique_ptr<v1::TaskService::StubInterface> stub, Opt
 TaskClient::~TaskClient() = default;
 
 TaskClient::Result TaskClient::Get(const std::string& task_id, const GetOptions& options) {
-  return impl_->Run(options.call, impl_->NewGet(task_id, options));
+  return impl_->Run(options.call, [&](Impl& client) { return client.NewGet(task_id, options); });
 }
 
 void TaskClient::GetAsync(const std::string& task_id, const GetOptions& options, Done done) {
-  impl_->Start(options.call, impl_->NewGet(task_id, options), std::move(done));
+  impl_->Start(
+      options.call, [&](Impl& client) { return client.NewGet(task_id, options); }, std::move(done));
 }
 
 TaskClient::Result TaskClient::Watch(const std::string& task_id, const WatchOptions& options, WatchObserver observer) {
-  return impl_->Run(options.call, impl_->NewWatch(task_id, options, std::move(observer)));
+  return impl_->Run(options.call, [&](Impl& client) { return client.NewWatch(task_id, options, std::move(observer)); });
 }
 
 void TaskClient::WatchAsync(const std::string& task_id, const WatchOptions& options, WatchObserver observer,
                             Done done) {
-  impl_->Start(options.call, impl_->NewWatch(task_id, options, std::move(observer)), std::move(done));
+  impl_->Start(
+      options.call, [&](Impl& client) { return client.NewWatch(task_id, options, std::move(observer)); },
+      std::move(done));
 }
 
 TaskClient::Result TaskClient::Wait(const std::string& task_id, const WaitOptions& options, WatchObserver observer) {
-  return impl_->Run(options.call, impl_->NewWait(task_id, options, std::move(observer)));
+  return impl_->Run(options.call, [&](Impl& client) { return client.NewWait(task_id, options, std::move(observer)); });
 }
 
 void TaskClient::WaitAsync(const std::string& task_id, const WaitOptions& options, Done done) {
@@ -117,7 +181,9 @@ void TaskClient::WaitAsync(const std::string& task_id, const WaitOptions& option
 }
 
 void TaskClient::WaitAsync(const std::string& task_id, const WaitOptions& options, WatchObserver observer, Done done) {
-  impl_->Start(options.call, impl_->NewWait(task_id, options, std::move(observer)), std::move(done));
+  impl_->Start(
+      options.call, [&](Impl& client) { return client.NewWait(task_id, options, std::move(observer)); },
+      std::move(done));
 }
 
 }  // namespace taskwatch::client

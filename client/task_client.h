@@ -43,7 +43,7 @@ namespace taskwatch::client {
 // Each call has two forms. The blocking form returns when the call is over; its observer is called on the calling
 // thread. The callback form returns at once; its callbacks come on gRPC's threads, one at a time for each call, never
 // before the form has returned, and the last of them, `done`, comes exactly once. Callbacks must not block for long,
-// and must not destroy the client.
+// and must not destroy the client (this is checked).
 class TaskClient {
  public:
   using Result = absl::StatusOr<v1::TaskInfo>;
@@ -65,7 +65,10 @@ class TaskClient {
   TaskClient(const std::shared_ptr<grpc::ChannelInterface>& channel, Options options);
   TaskClient(std::unique_ptr<v1::TaskService::StubInterface> stub, Options options);
 
-  // Cancels all open calls, and returns when the last callback has returned. No blocking form may be running.
+  // Cancels all open calls, also those in which other threads are, and returns when they are over: the last callback
+  // has returned, and each blocking form is about to return with CANCELLED. No call may begin after this has. Destroyed
+  // by a callback or an observer of its own, where it would wait for itself, the client ends the process with a
+  // message.
   ~TaskClient();
 
   TaskClient(const TaskClient&) = delete;

@@ -126,6 +126,15 @@ TEST_F(TaskClientMockTest, RefusesAHeaderThatWouldEndTheProcess) {
   EXPECT_THAT(client_->Get("t1", options), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST_F(TaskClientMockTest, IsNotToBeDestroyedByItsOwnObserver) {
+  observer_.on_task = [this](const v1::TaskInfo&) { client_ = nullptr; };
+  const auto watch = [this] {
+    EXPECT_CALL(*stub_, WatchTaskRaw).WillOnce(Return(StreamOf({Message(Running(1, 1))}, grpc::Status::OK)));
+    static_cast<void>(client_->Watch("t1", {}, observer_));
+  };
+  EXPECT_DEATH(watch(), "FATAL: a TaskClient is destroyed by a callback or an observer of one of its calls");
+}
+
 TEST_F(TaskClientMockTest, WaitsThroughARestart) {
   v1::WaitTaskResponse response;
   *response.mutable_task() = Succeeded(9);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -49,8 +50,21 @@ class ScriptedService final : public v1::TaskService::Service {
 
   // For a script: does not answer.
   grpc::Status Hang() {
+    {
+      const absl::MutexLock lock(&mutex_);
+      ++hanging_;
+    }
     Await(released_, "the end of the test, which lets go of calls that hang");
     return grpc::Status(grpc::StatusCode::ABORTED, "the test is over");
+  }
+
+  // Waits until so many calls have hung.
+  void AwaitHanging(int count) {
+    const auto enough = [this, count] {
+      mutex_.AssertHeld();
+      return hanging_ >= count;
+    };
+    Await(mutex_, absl::Condition(&enough), "calls that hang");
   }
 
   grpc::Status GetTaskInfo(grpc::ServerContext*, const v1::GetTaskInfoRequest* request,
@@ -71,7 +85,9 @@ class ScriptedService final : public v1::TaskService::Service {
     return script(*context, *request, *writer);
   }
 
-  grpc::Status WaitTask(grpc::ServerContext*, const v1::WaitTaskRequest*, v1::WaitTaskResponse* response) override {
+  grpc::Status WaitTask(grpc::ServerContext*, const v1::WaitTaskRequest* request,
+                        v1::WaitTaskResponse* response) override {
+    if (request->task_id() == "hangs") return Hang();
     const absl::MutexLock lock(&mutex_);
     if (waits_++ == 0) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting");
     *response->mutable_task() = Succeeded(9);
@@ -82,6 +98,7 @@ class ScriptedService final : public v1::TaskService::Service {
   absl::Mutex mutex_;
   std::deque<WatchScript> watches_ ABSL_GUARDED_BY(mutex_);
   int waits_ ABSL_GUARDED_BY(mutex_) = 0;
+  int hanging_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Notification released_;
 };
 
@@ -296,6 +313,27 @@ TEST_F(TaskClientTest, EndsAllOpenCallsWhenItGoes) {
   client_.reset();
   EXPECT_THAT(watch.told(), ElementsAre("error CANCELLED"));
   EXPECT_THAT(get.told(), ElementsAre("error CANCELLED"));
+}
+
+TEST_F(TaskClientTest, EndsTheCallsInWhichOtherThreadsAreWhenItGoes) {
+  service_.Watch([this](grpc::ServerContext&, const v1::WatchTaskRequest&, Writer& writer) {
+    writer.Write(Message(Running(1, 1)));
+    return service_.Hang();
+  });
+  // Often, since the moment at which the threads leave the client is what matters.
+  for (int i = 1; i <= 20; ++i) {
+    TaskClient* const client = &this->client();
+    TaskClient::Result watch = absl::UnknownError(""), get = watch, wait = watch;
+    std::thread threads[] = {std::thread([&] { watch = client->Watch("t1", {}, {}); }),
+                             std::thread([&] { get = client->Get("hangs"); }),
+                             std::thread([&] { wait = client->Wait("hangs"); })};
+    service_.AwaitHanging(3 * i);
+    client_ = nullptr;
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_THAT(watch, StatusIs(absl::StatusCode::kCancelled));
+    EXPECT_THAT(get, StatusIs(absl::StatusCode::kCancelled));
+    EXPECT_THAT(wait, StatusIs(absl::StatusCode::kCancelled));
+  }
 }
 
 TEST_F(TaskClientTest, WaitsThroughARestart) {
