@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <string>
 
+#include "absl/time/time.h"
 #include "taskwatch/client/channel.h"
+#include "taskwatch/client/options.h"
 #include "taskwatch/client/rpc_status.h"
 #include "taskwatch/client/task_client.h"
 #include "taskwatch/v1/task_service.pb.h"
@@ -30,7 +32,10 @@ int main(int argc, char** argv) {
     // At once, into a pipe or file, too.
     std::fflush(stdout);
   };
-  const auto result = tasks.Watch(argv[2], {}, observer);
+  client::WatchOptions options;
+  // A stream that is silent for three times as long is taken for dead.
+  options.heartbeat_interval = absl::Seconds(5);
+  const auto result = tasks.Watch(argv[2], options, observer);
   if (!result.ok()) {
     std::fprintf(stderr, "%s: %s\n", client::ErrorReasonOf(result.status()).c_str(),
                  std::string(result.status().message()).c_str());

@@ -24,40 +24,98 @@ const definition = protoLoader.loadSync(kProtos, {
 });
 const { taskwatch } = grpc.loadPackageDefinition(definition);
 
-// The milliseconds that the service asks to wait before the next attempt, or 0.
-function retryDelay(error) {
+// In seconds: the service sends something at least so often, and is taken for dead when it does not.
+const kHeartbeat = 5;
+const kSilence = 3 * kHeartbeat;
+// A service that asks to wait longer is not waited for.
+const kLongestDelay = 600;
+// After so many failures in a row that only a broken connection or proxy explains, the next is believed.
+const kMaxUnexplained = 5;
+
+const { ABORTED, CANCELLED, DEADLINE_EXCEEDED, INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE, UNKNOWN } = grpc.status;
+// CANCELLED is what read() ends a silent stream with.
+const kAlwaysPass = [UNAVAILABLE, CANCELLED];
+const kPassWithoutReason = [ABORTED, DEADLINE_EXCEEDED, INTERNAL, RESOURCE_EXHAUSTED, UNKNOWN];
+
+// The service's reason, empty if the error is not its own, and the seconds that it asks to wait, if it does.
+function detailsOf(error) {
   const [status] = error.metadata?.get('grpc-status-details-bin') ?? [];
-  if (status === undefined) return 0;
+  if (status === undefined) return { reason: '' };
   const { details = [] } = definition['google.rpc.Status'].deserialize(status);
-  const packed = details.find(({ type_url }) => type_url.endsWith('/google.rpc.RetryInfo'));
-  if (packed === undefined) return 0;
-  const { seconds = 0, nanos = 0 } = definition['google.rpc.RetryInfo'].deserialize(packed.value).retry_delay ?? {};
-  return seconds * 1000 + nanos / 1e6;
+  const detail = (name) => {
+    const packed = details.find(({ type_url }) => type_url.endsWith(`/${name}`));
+    return packed && definition[name].deserialize(packed.value);
+  };
+  const asked = detail('google.rpc.RetryInfo')?.retry_delay;
+  return {
+    reason: detail('google.rpc.ErrorInfo')?.reason ?? '',
+    asked: asked && (asked.seconds ?? 0) + (asked.nanos ?? 0) / 1e9,
+  };
+}
+
+// Yields the messages of a stream, and cancels it when none comes for kSilence.
+async function* read(stream) {
+  let timer;
+  const wait = () => (timer = setTimeout(() => stream.cancel(), kSilence * 1000));
+  try {
+    wait();
+    for await (const message of stream) {
+      clearTimeout(timer);
+      yield message;
+      wait();
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const isBefore = (a, b) => a.seconds - b.seconds < 0 || (a.seconds === b.seconds && a.nanos < b.nanos);
+
+// Whether a state is to be told after the last one. Another server may still have an older one.
+const isNews = (task, last) => task.done || (task.etag !== last.etag && !isBefore(task.observe_time, last.observe_time));
+
+// Whether the watch is to be resumed after an error; `unexplained` is how many without a reason there were in a row.
+function passes(error, { reason, asked }, unexplained) {
+  if (kAlwaysPass.includes(error.code)) return true;
+  if (reason) return error.code === RESOURCE_EXHAUSTED && asked <= kLongestDelay;
+  return kPassWithoutReason.includes(error.code) && unexplained <= kMaxUnexplained;
 }
 
 // Yields each state of the task, the final one last. Throws the error of grpc-js if it is a permanent one.
 async function* watch(tasks, task_id) {
-  let last_etag = '';
+  let last = { etag: '', observe_time: { seconds: 0, nanos: 0 } };
   let failures = 0;
+  let unexplained = 0;
   for (;;) {
+    let problem = 'the stream ended before the task did';
+    let asked;
     try {
-      for await (const message of tasks.watchTask({ task_id, last_etag })) {
-        failures = 0;
-        // Anything else is a heartbeat, or of a kind that a later version of the service sends.
-        if (message.event !== 'task') continue;
-        last_etag = message.task.etag;
-        yield message.task;
-        if (message.task.done) return;
+      const request = { task_id, last_etag: last.etag, heartbeat_interval: { seconds: kHeartbeat } };
+      for await (const message of read(tasks.watchTask(request))) {
+        failures = unexplained = 0;
+        const { task, heartbeat } = message;
+        // It is neither if it is of a kind that a later version of the service sends.
+        if (task && isNews(task, last)) {
+          last = task;
+          yield task;
+          if (task.done) return;
+        } else if (last.etag !== '' && (task ?? heartbeat)?.etag === last.etag) {
+          last.observe_time = (task ?? heartbeat).observe_time;
+        }
       }
     } catch (error) {
-      // The service is restarting, has ended a stream that got old, or is out of reach.
-      if (error.code !== grpc.status.UNAVAILABLE) throw error;
-      // At random, so that a restarted service does not see all its watchers at once.
-      const delay = Math.max(retryDelay(error), Math.random() * Math.min(20000, 500 * 2 ** failures));
-      failures += 1;
-      console.error(`${error.details}; again in ${(delay / 1000).toFixed(1)} s`);
-      await sleep(delay);
+      if (error.code === undefined) throw error;
+      const details = detailsOf(error);
+      if (!kAlwaysPass.includes(error.code)) unexplained += 1;
+      if (!passes(error, details, unexplained)) throw error;
+      problem = error.details;
+      asked = details.asked;
     }
+    // At random, so that a restarted service does not see all its watchers at once.
+    const delay = (asked ?? 0) + Math.random() * Math.min(20, 0.5 * 2 ** failures);
+    failures += 1;
+    console.error(`${problem}; again in ${delay.toFixed(1)} s`);
+    await sleep(delay * 1000);
   }
 }
 
@@ -66,7 +124,7 @@ async function main(args) {
     console.error('usage: watch_task.js HOST:PORT TASK_ID');
     return 2;
   }
-  // So that a connection that died in silence ends the stream with UNAVAILABLE, too.
+  // So that a connection that died in silence ends the stream, too, before kSilence does.
   const options = { 'grpc.keepalive_time_ms': 20000 };
   const tasks = new taskwatch.v1.TaskService(args[0], grpc.credentials.createInsecure(), options);
   try {

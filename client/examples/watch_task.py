@@ -14,51 +14,107 @@ google/rpc/*.proto), in the root of the repository:
 
 import random
 import sys
+import threading
 import time
 
 import grpc
+from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from taskwatch.v1 import task_service_pb2 as pb
 from taskwatch.v1 import task_service_pb2_grpc
 
+# In seconds: the service sends something at least so often, and is taken for dead when it does not.
+HEARTBEAT = 5
+SILENCE = 3 * HEARTBEAT
+# A service that asks to wait longer is not waited for.
+LONGEST_DELAY = 600
+# After so many failures in a row that only a broken connection or proxy explains, the next is believed.
+MAX_UNEXPLAINED = 5
 
-def retry_delay(error):
-    """The seconds that the service asks to wait before the next attempt, or 0."""
+# CANCELLED is what read() ends a silent stream with.
+ALWAYS_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+PASS_WITHOUT_REASON = {
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.UNKNOWN,
+}
+
+
+def details_of(error):
+    """The service's reason, empty if the error is not its own, and the seconds that it asks to wait, or None."""
+    reason, delay = "", None
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             for detail in status_pb2.Status.FromString(value).details:
-                retry_info = error_details_pb2.RetryInfo()
-                if detail.Unpack(retry_info):
-                    return retry_info.retry_delay.ToTimedelta().total_seconds()
-    return 0
+                info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+                if detail.Unpack(info):
+                    reason = info.reason
+                if detail.Unpack(retry):
+                    delay = retry.retry_delay.ToTimedelta().total_seconds()
+    return reason, delay
+
+
+def read(stream):
+    """Yields the messages of a stream, and cancels it when none comes for SILENCE."""
+    while True:
+        timer = threading.Timer(SILENCE, stream.cancel)
+        timer.start()
+        try:
+            message = next(stream, None)
+        finally:
+            timer.cancel()
+        if message is None:
+            return
+        yield message
+
+
+def is_news(task, last):
+    """Whether a state is to be told after the last one. Another server may still have an older one."""
+    return task.done or (task.etag != last.etag and task.observe_time.ToNanoseconds() >= last.observe_time.ToNanoseconds())
 
 
 def watch(tasks, task_id):
     """Yields each state of the task, the final one last. Raises the grpc.RpcError of a permanent error."""
-    etag = ""
-    failures = 0
+    last = pb.TaskInfo()
+    failures = unexplained = 0
     while True:
+        problem, asked = "the stream ended before the task did", None
         try:
-            for message in tasks.WatchTask(pb.WatchTaskRequest(task_id=task_id, last_etag=etag)):
-                failures = 0
-                # Anything else is a heartbeat, or of a kind that a later version of the service sends.
-                if message.WhichOneof("event") == "task":
-                    etag = message.task.etag
-                    yield message.task
-                    if message.task.done:
+            request = pb.WatchTaskRequest(
+                task_id=task_id, last_etag=last.etag, heartbeat_interval=duration_pb2.Duration(seconds=HEARTBEAT)
+            )
+            for message in read(tasks.WatchTask(request)):
+                failures = unexplained = 0
+                # A kind that a later version of the service sends is none of the two.
+                event = getattr(message, message.WhichOneof("event") or "heartbeat")
+                if message.HasField("task") and is_news(event, last):
+                    last = event
+                    yield last
+                    if last.done:
                         return
+                elif event.etag == last.etag:
+                    last.observe_time.CopyFrom(event.observe_time)
         except grpc.RpcError as error:
-            # The service is restarting, has ended a stream that got old, or is out of reach.
-            if error.code() != grpc.StatusCode.UNAVAILABLE:
-                raise
-            # At random, so that a restarted service does not see all its watchers at once.
-            delay = max(retry_delay(error), random.uniform(0, min(20, 0.5 * 2**failures)))
-            failures = min(failures + 1, 10)
-            print("{}; again in {:.1f} s".format(error.details(), delay), file=sys.stderr, flush=True)
-            time.sleep(delay)
+            problem = error.details()
+            reason, asked = details_of(error)
+            if error.code() not in ALWAYS_PASS:
+                unexplained += 1
+                if reason:
+                    passes = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and (asked or 1e9) <= LONGEST_DELAY
+                else:
+                    passes = error.code() in PASS_WITHOUT_REASON and unexplained <= MAX_UNEXPLAINED
+                if not passes:
+                    raise
+        # At random, so that a restarted service does not see all its watchers at once.
+        delay = (asked or 0) + random.uniform(0, min(20, 0.5 * 2 ** min(failures, 10)))
+        failures += 1
+        print("{}; again in {:.1f} s".format(problem, delay), file=sys.stderr, flush=True)
+        time.sleep(delay)
 
 
-# So that a connection that died in silence ends the stream with UNAVAILABLE, too.
+# So that a connection that died in silence ends the stream, too, before SILENCE does.
 OPTIONS = [("grpc.keepalive_time_ms", 20_000), ("grpc.http2.max_pings_without_data", 0)]
 
 

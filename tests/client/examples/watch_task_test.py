@@ -65,10 +65,20 @@ class WatchTaskTest(unittest.TestCase):
         self.assertEqual(self.run_example(self.taskwatchd.target)[:2], (2, []))
 
     def test_goes_on_where_it_was_when_the_service_has_restarted(self):
+        self.goes_on_after(lambda: self.assertEqual(self.taskwatchd.restart(), 0))
+
+    def test_goes_on_where_it_was_when_the_connection_was_lost(self):
+        def kill():
+            self.taskwatchd.kill()
+            self.taskwatchd.start()
+
+        self.goes_on_after(kill)
+
+    def goes_on_after(self, restart):
         self.standin.set_task("t", "running")
         example = self.watch("t")
         example.next_line()
-        self.assertEqual(self.taskwatchd.restart(), 0)
+        restart()
         # The second answer comes after the first was told: were it told twice, it would be printed twice.
         before = self.standin.call_count()
         servers.await_that(lambda: self.standin.call_count() >= before + 2, "two more calls to DingTalk")
