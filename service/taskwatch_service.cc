@@ -45,6 +45,7 @@ CallQueue::Options QueueOptions(const Config& config) {
   options.budget.qps = config.upstream_qps;
   options.budget.monthly_calls = config.upstream_monthly_calls;
   options.budget.unary_reserve = config.unary_reserve;
+  options.budget.seed = std::random_device()();
   return options;
 }
 
@@ -136,8 +137,8 @@ TaskwatchService::~TaskwatchService() {
 }
 
 TaskwatchService::Stats TaskwatchService::stats() {
-  return {tracker_.stats(), service_.stats(), server_->open_calls(), queue_.stats(), http_.stats(),
-          store_ == nullptr ? StateStore::Stats() : store_->stats()};
+  return {tracker_.stats(), service_.stats(), server_->open_calls(),
+          queue_.stats(),   http_.stats(),    store_ == nullptr ? StateStore::Stats() : store_->stats()};
 }
 
 void TaskwatchService::Drain(absl::Duration timeout) {

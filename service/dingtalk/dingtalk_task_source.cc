@@ -170,8 +170,9 @@ void DingTalkTaskSource::OnAnswer(const AttemptPtr& attempt, absl::StatusOr<Http
     attempt->rejection = error;
     return Begin(attempt);
   }
-  gate_->Report(attempt->request_id, error);
-  Finish(attempt, rejected ? RejectedAgain(error) : error);
+  const absl::Status verdict = rejected ? RejectedAgain(error) : error;
+  gate_->Report(attempt->request_id, verdict);
+  Finish(attempt, verdict);
 }
 
 void DingTalkTaskSource::OnNoToken(const AttemptPtr& attempt, const absl::Status& error) {

@@ -1,7 +1,8 @@
-// How many calls DingTalk may be asked for, and how fast: the rate, the month, and the pauses that DingTalk asks for.
+// How many calls DingTalk may be asked for, and how fast: the rate, the month, and what is wrong with the app.
 #ifndef TASKWATCH_SERVICE_QUOTA_CALL_BUDGET_H_
 #define TASKWATCH_SERVICE_QUOTA_CALL_BUDGET_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -10,20 +11,27 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 
+#include "service/quota/calls_in_flight.h"
+#include "service/quota/circuit_breaker.h"
 #include "service/quota/monthly_quota.h"
 #include "service/quota/poll_pacer.h"
 #include "service/quota/rate_limiter.h"
-#include "service/quota/upstream_pause.h"
 #include "service/task/priority.h"
+#include "service/task/task_error.h"
 
 namespace taskwatch {
 
-// Puts four rules together, each in a class of its own:
+// Puts five rules together, each in a class of its own:
 // - RateLimiter: at most `qps` calls a second, fewer for a minute after a refusal;
 // - MonthlyQuota: at most `monthly_calls` a month, of which polls leave some to callers;
 // - PollPacer: polls that are far ahead of their share of the month go one by one;
-// - UpstreamPause: what DingTalk asks for (a minute, an IP ban, the month) holds for every call.
+// - CircuitBreaker: while something is wrong with the app, or DingTalk asks for a pause, one probe at a time;
+// - CallsInFlight: few calls at a time while DingTalk hangs.
 // So polls slow down, but while a call is left they never stop, and callers find one left.
+//
+// What DingTalk certainly does not count is given back to the month: calls refused for the rate by a 403 that says so,
+// those for which no trusted connection was made, and those not made after all. What was lost on the way may have been
+// counted.
 //
 // Pure logic: no loop, no file; time is an argument. What is const may be asked at any time; ObserveTime, AdmitPoll,
 // Count and Report change what is remembered.
@@ -36,6 +44,8 @@ class CallBudget {
     int64_t monthly_calls = 5000;
     // The share of the month's calls that polls leave to callers.
     double unary_reserve = 0.1;
+    // Of the jitter with which DingTalk is probed.
+    uint64_t seed = 0;
   };
 
   // Why calls are held back.
@@ -43,8 +53,10 @@ class CallBudget {
     kNone,
     // Polls are paced.
     kPaced,
-    // DingTalk asks for a pause.
+    // DingTalk asks for a pause, or refuses for the rate.
     kPaused,
+    // Something is wrong with the app, or DingTalk fails: one probe at a time is made.
+    kFailing,
     // The month's calls are used up.
     kUsedUp,
   };
@@ -61,13 +73,25 @@ class CallBudget {
     double rate = 0;
     double full_rate = 0;
     Restraint restraint = Restraint::kNone;
-    // Why, for people, while there is a restraint, and until when, if that is known.
+    // Why, for people, while there is a restraint, and until when, if that is known. While calls are paused or failing
+    // it is when the next probe is due.
     std::string reason;
     absl::Time until = absl::InfiniteFuture();
+    // Calls under way.
+    size_t calls_out = 0;
+    // Since the start: probes made, and calls given back to the month.
+    int64_t probes = 0;
+    int64_t given_back = 0;
   };
 
+  // Names a call under way; never 0.
+  using CallId = uint64_t;
+
   explicit CallBudget(const Options& options)
-      : options_(options), rate_(options.qps), month_(options.monthly_calls, options.unary_reserve) {}
+      : options_(options),
+        rate_(options.qps),
+        month_(options.monthly_calls, options.unary_reserve),
+        breaker_(options.seed) {}
 
   // From now on `month` is counted, beginning at `calls`.
   void OpenMonth(absl::CivilMonth month, int64_t calls);
@@ -81,26 +105,29 @@ class CallBudget {
   void ObserveTime(absl::Time now);
 
   // Whether calls are made at all. OK: a call may be made once there is a permit for it. Else an error with
-  // ErrorDetails, `not_asked` and the `retry_after` at which to come again: DingTalk asks for a pause that is too long
-  // to wait for here, or the month is used up.
-  absl::Status Check(absl::Time now) const;
+  // ErrorDetails, `not_asked` and the `retry_after` at which to come again: the error that is remembered of the app, or
+  // the month is used up. Pauses for the rate, and those that DingTalk asks for, of up to 5 s are no error; they are
+  // waited for. Tokens are of another API, and without one there is no probe: only pauses that DingTalk asks for and
+  // the month hold for them.
+  absl::Status Check(Priority priority, absl::Time now) const;
 
   // The same for a poll of `task_id`, which may also be put off: kPollDeferred. To be asked once for each poll: a poll
   // that is put off keeps its turn until `retry_after`, and one that is not has used it.
   absl::Status AdmitPoll(absl::string_view task_id, absl::Time now);
 
-  // When the next call may be made, as far as the rate and short pauses decide; not before `now`. Tokens are of another
-  // API, which has a rate of its own.
+  // When the next call may be made, as far as the rate, short pauses and a DingTalk that hangs decide; not before
+  // `now`. It may be sooner once a call has been reported. Tokens have a rate of their own.
   absl::Time NextPermit(Priority priority, absl::Time now) const;
 
   // The same for a call of a poll or a caller that has `calls_ahead` others before it.
   absl::Time PermitAfter(int64_t calls_ahead, absl::Time now) const;
 
-  // A call is about to be made.
-  void Count(Priority priority, absl::Time now);
+  // A call is about to be made. `id` must be new.
+  void Count(CallId id, Priority priority, absl::string_view task_id, absl::Time now);
 
-  // What became of a call.
-  void Report(const absl::Status& outcome, absl::Time now);
+  // What became of a call; `id` is 0 for one that was not counted, from which only a pause is learnt. True if calls
+  // that could not be made may be made now, or the other way round.
+  bool Report(CallId id, const absl::Status& outcome, absl::Time now);
 
   // The factor by which intervals between polls are to be multiplied: 1 while the calls left last as long as the month.
   double Slowdown(absl::Time now) const { return month_.Slowdown(now); }
@@ -108,6 +135,9 @@ class CallBudget {
   Stats StatsAt(absl::Time now) const;
 
  private:
+  // The same as Report, for a success and for an error with `details`.
+  bool ReportSuccess(CallId id, absl::Time now);
+  void ReportError(CallId id, const absl::Status& error, const ErrorDetails& details, absl::Time now);
   // For people: how many calls are left, and how fast polls go on.
   std::string PacingMessage(absl::Time now) const;
 
@@ -117,7 +147,9 @@ class CallBudget {
   RateLimiter rate_;
   MonthlyQuota month_;
   PollPacer pacer_;
-  UpstreamPause pause_;
+  CircuitBreaker breaker_;
+  CallsInFlight in_flight_;
+  int64_t given_back_ = 0;
 };
 
 }  // namespace taskwatch

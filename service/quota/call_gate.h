@@ -33,7 +33,9 @@ class CallGate {
 
   // Waits until one call may be made. `done` is called once and never before Acquire has returned, unless the gate is
   // destroyed first: then not at all. OK means that the call is to be made now; it has been counted. An error tells why
-  // it cannot be made, or not before the deadline; it carries ErrorDetails with `not_asked`, and `retry_after`.
+  // it cannot be made, or not before the deadline; it carries ErrorDetails with `not_asked`, and `retry_after`. It is
+  // what DingTalk has last said of the app where that stands against all calls, kPollDeferred for a poll that is put
+  // off, kMonthlyQuotaExhausted, or kUpstreamRateLimited if the permit would come too late.
   virtual RequestId Acquire(CallRequest request, Done done) = 0;
 
   // Another caller wants the call of a request that waits: of both the more urgent priority and the later deadline
@@ -45,9 +47,10 @@ class CallGate {
   // counted, it is still to be made and reported.
   virtual bool Cancel(RequestId id) = 0;
 
-  // What became of the call of a request whose answer was OK; to be told once for each of them. The gate learns from
-  // DingTalk's refusals. An outcome with `not_asked` says that the call was not made after all. `id` is 0 for a call
-  // that needed no permit, which the gate learns from as well.
+  // What became of the call of a request whose answer was OK; to be told once for each of them. The gate learns from it
+  // how DingTalk and the app are, so a call that is not reported holds others up: for a minute, if it was the only one
+  // that was let through to find that out. An outcome with `not_asked` says that the call was not made after all. `id`
+  // is 0 for a call that needed no permit: of its outcomes only the pauses (kPaused) count.
   virtual void Report(RequestId id, const absl::Status& outcome) = 0;
 };
 

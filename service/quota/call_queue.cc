@@ -60,7 +60,7 @@ CallGate::RequestId CallQueue::Acquire(CallRequest request, Done done) {
   const RequestId id = ++last_id_;
   const Priority priority = request.priority;
   const absl::Status admitted =
-      priority == Priority::kPoll ? budget_.AdmitPoll(request.task_id, now) : budget_.Check(now);
+      priority == Priority::kPoll ? budget_.AdmitPoll(request.task_id, now) : budget_.Check(priority, now);
   if (!admitted.ok()) {
     LogChanges(now);
     Refuse(priority, admitted, std::move(done));
@@ -68,7 +68,7 @@ CallGate::RequestId CallQueue::Acquire(CallRequest request, Done done) {
   }
   const bool first_in_line = callers_.empty() && polls_.empty();
   if (first_in_line && request.deadline > now && budget_.NextPermit(priority, now) <= now && LedgerAllows()) {
-    Grant(priority, std::move(done), now);
+    Grant(id, request, std::move(done), now);
     return id;
   }
   LogChanges(now);
@@ -76,7 +76,7 @@ CallGate::RequestId CallQueue::Acquire(CallRequest request, Done done) {
   if (priority != Priority::kToken) {
     const absl::Time permit = budget_.PermitAfter(CallsAhead(position, priority), now);
     if (permit > now && permit + kShortestCall >= request.deadline) {
-      Refuse(priority, TooLate(permit - now), std::move(done));
+      RefuseLate(permit - now, std::move(done));
       return id;
     }
   }
@@ -112,14 +112,14 @@ bool CallQueue::Cancel(RequestId id) {
   return true;
 }
 
-void CallQueue::Report(RequestId, const absl::Status& outcome) {
-  if (outcome.ok()) return;
-  const ErrorDetails details = DetailsOf(outcome);
-  if (details.not_asked) return;
-  if (details.reason == ErrorReason::kUpstreamRateLimited) ++stats_.refused_upstream;
+void CallQueue::Report(RequestId id, const absl::Status& outcome) {
   KeepTime();
   const absl::Time now = loop_->Now();
-  budget_.Report(outcome, now);
+  if (!outcome.ok()) {
+    const ErrorDetails details = DetailsOf(outcome);
+    if (details.reason == ErrorReason::kUpstreamRateLimited && !details.not_asked) ++stats_.refused_upstream;
+  }
+  if (!budget_.Report(id, outcome, now)) return;
   LogChanges(now);
   AnswerDue();
 }
@@ -192,9 +192,7 @@ void CallQueue::AnswerDue() {
   timer_ = {};
   while (!callers_.empty() || !polls_.empty()) {
     const absl::Time now = loop_->Now();
-    // Polls that wait here have been admitted already: only what stands against every call stands against them.
-    const absl::Status allowed = budget_.Check(now);
-    if (!allowed.ok()) return RefuseAll(allowed);
+    if (RefuseWaiting(now)) continue;
     const Line::iterator next = Next();
     const Priority priority = next->second.request.priority;
     const bool late = next->second.request.deadline <= now;
@@ -210,19 +208,21 @@ void CallQueue::AnswerDue() {
       if (!LedgerAllows()) RecordBlock();
       if (!LedgerAllows()) return;
     }
-    Done done = std::move(next->second.done);
-    positions_.erase(next->first.second);
+    const RequestId id = next->first.second;
+    Pending pending = std::move(next->second);
+    positions_.erase(id);
     LineOf(priority).erase(next);
     if (late) {
-      Refuse(priority, TooLate(absl::ZeroDuration()), std::move(done));
+      RefuseLate(absl::ZeroDuration(), std::move(pending.done));
     } else {
-      Grant(priority, std::move(done), now);
+      Grant(id, pending.request, std::move(pending.done), now);
     }
   }
 }
 
-void CallQueue::Grant(Priority priority, Done done, absl::Time now) {
-  budget_.Count(priority, now);
+void CallQueue::Grant(RequestId id, const CallRequest& request, Done done, absl::Time now) {
+  const Priority priority = request.priority;
+  budget_.Count(id, priority, request.task_id, now);
   callers_in_a_row_ = priority == Priority::kPoll ? 0 : callers_in_a_row_ + 1;
   ++(priority == Priority::kPoll     ? stats_.calls_of_polls
      : priority == Priority::kCaller ? stats_.calls_of_callers
@@ -232,25 +232,42 @@ void CallQueue::Grant(Priority priority, Done done, absl::Time now) {
   PostAnswer(loop_, lifetime_, std::move(done), absl::OkStatus());
 }
 
-void CallQueue::Refuse(Priority priority, const absl::Status& error, Done done) {
-  const ErrorDetails details = DetailsOf(error);
-  if (details.persistence == Persistence::kTransient) {
-    ++stats_.refused_late;
-  } else {
-    ++(details.reason == ErrorReason::kPollDeferred            ? stats_.polls_paced
-       : details.reason == ErrorReason::kMonthlyQuotaExhausted ? stats_.refused_month
-                                                               : stats_.refused_paused);
-    if (priority == Priority::kPoll) ++stats_.polls_put_off;
-  }
-  PostAnswer(loop_, lifetime_, std::move(done), error);
+void CallQueue::Refuse(Priority priority, const absl::Status& refusal, Done done) {
+  const ErrorDetails details = DetailsOf(refusal);
+  ++(details.reason == ErrorReason::kPollDeferred            ? stats_.polls_paced
+     : details.reason == ErrorReason::kMonthlyQuotaExhausted ? stats_.refused_month
+     : details.persistence == Persistence::kPaused           ? stats_.refused_paused
+                                                             : stats_.refused_failing);
+  if (priority == Priority::kPoll) ++stats_.polls_put_off;
+  PostAnswer(loop_, lifetime_, std::move(done), refusal);
 }
 
-void CallQueue::RefuseAll(const absl::Status& refusal) {
+void CallQueue::RefuseLate(absl::Duration wait, Done done) {
+  ++stats_.refused_late;
+  PostAnswer(loop_, lifetime_, std::move(done), TooLate(wait));
+}
+
+bool CallQueue::RefuseWaiting(absl::Time now) {
+  // Polls that wait here have been admitted already: only what stands against every call stands against them.
+  const absl::Status of_tasks = budget_.Check(Priority::kCaller, now);
+  if (of_tasks.ok()) return false;
+  const absl::Status of_tokens = budget_.Check(Priority::kToken, now);
+  bool refused = false;
   for (Line* line : {&callers_, &polls_}) {
-    for (auto& [position, pending] : *line) Refuse(pending.request.priority, refusal, std::move(pending.done));
-    line->clear();
+    for (auto waiting = line->begin(); waiting != line->end();) {
+      auto& [request, done] = waiting->second;
+      const absl::Status& refusal = request.priority == Priority::kToken ? of_tokens : of_tasks;
+      if (refusal.ok()) {
+        ++waiting;
+        continue;
+      }
+      Refuse(request.priority, refusal, std::move(done));
+      positions_.erase(waiting->first.second);
+      waiting = line->erase(waiting);
+      refused = true;
+    }
   }
-  positions_.clear();
+  return refused;
 }
 
 void CallQueue::RecordBlock() {
@@ -299,6 +316,8 @@ void CallQueue::LogChanges(absl::Time now) {
       spdlog::info("calls: are no longer held back");
     } else if (restraint == Restraint::kPaced) {
       spdlog::warn("calls: polls are put off: {}", budget.reason);
+    } else if (restraint == Restraint::kFailing) {
+      spdlog::warn("calls: only one at a time, after growing pauses, until one succeeds: {}", budget.reason);
     } else {
       spdlog::warn("calls: none before {}: {}", InChina(budget.until), budget.reason);
     }

@@ -23,14 +23,15 @@ namespace taskwatch {
 
 // Gives out permits at the rate that CallBudget allows. Callers come before polls, but every tenth permit is a poll's
 // if one waits; among themselves callers come by their deadlines and polls in order. A call is refused at once if its
-// permit would come after its deadline (kUpstreamRateLimited), or if the month or a pause of DingTalk's stands against
-// it. So what waits here waits for seconds.
+// permit would come after its deadline (kUpstreamRateLimited), or if the month stands against it, a pause of
+// DingTalk's, or what is remembered of the app (circuit_breaker.h); so are those that wait when that begins. So what
+// waits here waits for seconds.
 //
 // *No call is made that the ledger does not know of.* Calls are written to it in blocks, before they are made: what
-// stands there is at most `block` more than what was made, and never less. A crash leaves it so, an orderly end writes
-// the true number. The next block is written while the last one is being used, so the disk delays a call only if it is
-// slower than that. When the ledger fails, calls go on: they are counted in memory, and the ledger is tried again with
-// each block.
+// stands there is at most `block` more than what was made (calls given back included), and never less. A crash leaves
+// it so, an orderly end writes the true number. The next block is written while the last one is being used, so the disk
+// delays a call only if it is slower than that. When the ledger fails, calls go on: they are counted in memory, and the
+// ledger is tried again with each block.
 //
 // Logs when calls begin to be held back, when that ends, and how the month is spent; changes, not calls.
 //
@@ -53,11 +54,13 @@ class CallQueue final : public CallGate {
     uint64_t calls_of_callers = 0;
     uint64_t calls_of_polls = 0;
     uint64_t calls_for_tokens = 0;
-    // Refused here: because the permit would come too late; because of a pause; because the month is used up.
+    // Refused here: because the permit would come too late; because of a pause; because of what is wrong with the app
+    // or an outage; because the month is used up.
     uint64_t refused_late = 0;
     uint64_t refused_paused = 0;
+    uint64_t refused_failing = 0;
     uint64_t refused_month = 0;
-    // Polls that wait for their turn in the month; and those among the latter two as well.
+    // Polls that wait for their turn in the month; and those among the latter three as well.
     uint64_t polls_paced = 0;
     uint64_t polls_put_off = 0;
     // Refused by DingTalk for the rate.
@@ -102,9 +105,13 @@ class CallQueue final : public CallGate {
   // Answers the requests that are due, and sets the timer for the next one.
   void AnswerDue();
   // Counts the call, and answers OK.
-  void Grant(Priority priority, Done done, absl::Time now);
-  void Refuse(Priority priority, const absl::Status& error, Done done);
-  void RefuseAll(const absl::Status& refusal);
+  void Grant(RequestId id, const CallRequest& request, Done done, absl::Time now);
+  // `refusal` is the budget's.
+  void Refuse(Priority priority, const absl::Status& refusal, Done done);
+  // Because the permit is `wait` away, and the deadline is not.
+  void RefuseLate(absl::Duration wait, Done done);
+  // Refuses those that wait for nothing, since the budget refuses everybody; whether there was one.
+  bool RefuseWaiting(absl::Time now);
 
   // Whether the ledger knows of one call more than were made, or fails: there is nothing to wait for then.
   bool LedgerAllows() const { return budget_.calls() < recorded_ || stats_.ledger_failing; }

@@ -33,6 +33,12 @@ void MonthlyQuota::Count(Priority priority, absl::Time now) {
   if (priority != Priority::kPoll) ++calls_of_callers_;
 }
 
+void MonthlyQuota::GiveBack(Priority priority) {
+  // A month that is counted anew, since the clock was set back, may not know of the call.
+  if (calls_ > 0) --calls_;
+  if (priority != Priority::kPoll && calls_of_callers_ > 0) --calls_of_callers_;
+}
+
 double MonthlyQuota::KeptForCallers(absl::Time now) const {
   const absl::Duration counted = std::max(now - counted_since_, kShortestCount);
   const double expected = static_cast<double>(calls_of_callers_) * absl::FDivDuration(UntilNextMonth(now), counted);

@@ -32,6 +32,9 @@ class MonthlyQuota {
   // A call is made.
   void Count(Priority priority, absl::Time now);
 
+  // A call that was counted in this month was for nothing, and DingTalk does not count it.
+  void GiveBack(Priority priority);
+
   absl::CivilMonth month() const { return month_; }
   // Those made in it.
   int64_t calls() const { return calls_; }

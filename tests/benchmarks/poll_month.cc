@@ -69,7 +69,8 @@ MonthResult RunMonth(const std::vector<MonthTask>& tasks, const PollPolicy& poli
       }
     }
     ++result.calls;
-    budget.Count(Priority::kPoll, time);
+    budget.Count(result.calls, Priority::kPoll, absl::StrCat(i), time);
+    budget.Report(result.calls, absl::OkStatus(), time);
     if (polled[i].Poll(budget.Slowdown(time))) {
       delays.push_back(polled[i].outcome().delay_s);
       shares.push_back(polled[i].outcome().delay_share);

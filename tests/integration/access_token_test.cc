@@ -1,11 +1,14 @@
 // Access tokens end to end: obtained once, renewed once, and their trouble told as the service's own.
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 #include "service/config.h"
@@ -16,6 +19,7 @@
 #include "tests/dingtalk_standin/task_plan.h"
 #include "tests/integration/calls.h"
 #include "tests/integration/service_under_test.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 namespace {
@@ -101,6 +105,19 @@ TEST_P(TokenCall, WithAWrongSecretIsToldAsTheServicesOwnTroubleAndNotRepeated) {
   EXPECT_EQ(CountsOf(*gateway).of(Api::kTaskInfo), 0) << "nothing is asked without a token";
 }
 
+// Asks until DingTalk has been probed and found well.
+void AwaitOk(ServiceUnderTest& service) {
+  const absl::Time end = absl::Now() + Patience();
+  CallError error;
+  do {
+    const GetResult result = Get(service.stub(), TaskId(0));
+    if (result.status.ok()) return;
+    error = ErrorIn(result.status);
+    EXPECT_TRUE(error.retry_after.has_value()) << error;
+  } while (absl::Now() < end);
+  FAIL() << error;
+}
+
 TEST_P(TokenCall, ThatIsRejectedEvenWithANewTokenIsToldAsTheServicesOwnTrouble) {
   const std::unique_ptr<DingTalkServer> gateway = StartGateway();
   ServiceUnderTest service(ConfigFor(*gateway, DingTalkModel::Options().app_secret));
@@ -116,7 +133,37 @@ TEST_P(TokenCall, ThatIsRejectedEvenWithANewTokenIsToldAsTheServicesOwnTrouble) 
   EXPECT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION) << error;
   EXPECT_EQ(error.reason, "UPSTREAM_UNAUTHENTICATED");
   EXPECT_EQ(error.metadata.at("upstream_code"), "InvalidAuthentication");
-  EXPECT_THAT(Get(service.stub(), TaskId(0)).status, IsOkCall()) << "the next call works";
+  AwaitOk(service);
+  EXPECT_EQ(CountsOf(*gateway).of(Api::kTaskInfo), 3) << "one probe shows that all is well";
+}
+
+TEST_P(TokenCall, ThatIsAlwaysRejectedCostsTwentyGetsFewCalls) {
+  const std::unique_ptr<DingTalkServer> gateway = StartGateway();
+  ServiceUnderTest service(ConfigFor(*gateway, DingTalkModel::Options().app_secret));
+  Fault reject;
+  reject.api = Api::kTaskInfo;
+  reject.count = Fault::kUntilCleared;
+  reject.http_status = 400;
+  reject.code = "InvalidAuthentication";
+  gateway->WithModel([&reject](DingTalkModel& model, absl::Time) { model.InjectFault(reject); });
+
+  for (int i = 0; i < 20; ++i) {
+    const CallError error = ErrorIn(Get(service.stub(), TaskId(i)).status);
+    EXPECT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION) << error;
+    EXPECT_EQ(error.reason, "UPSTREAM_UNAUTHENTICATED");
+  }
+
+  const int64_t task_calls = CountsOf(*gateway).of(Api::kTaskInfo);
+  const int64_t token_calls = CountsOf(*gateway).of(GetParam().api);
+  const int64_t probes = service.stats().upstream.budget.probes;
+  std::printf("20 gets with a token that is always rejected: %lld task calls, %lld token calls, %lld probes\n",
+              static_cast<long long>(task_calls), static_cast<long long>(token_calls), static_cast<long long>(probes));
+  // Each but the first is a probe, and each has a token of its own; one more token may wait for the next probe.
+  EXPECT_EQ(task_calls, 1 + probes);
+  EXPECT_LE(token_calls, task_calls + 1);
+  EXPECT_LT(task_calls, 20);
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ClearFaults(); });
+  AwaitOk(service);
 }
 
 INSTANTIATE_TEST_SUITE_P(AccessToken, TokenCall,

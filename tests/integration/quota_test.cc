@@ -1,25 +1,31 @@
 // Callers in a hurry, a gateway with limits, and real sockets between them.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 #include "service/config.h"
+#include "service/quota/call_budget.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/dingtalk_server.h"
+#include "tests/dingtalk_standin/fault.h"
 #include "tests/dingtalk_standin/task_plan.h"
 #include "tests/integration/calls.h"
 #include "tests/integration/service_under_test.h"
+#include "tests/patience/patience.h"
 
 namespace taskwatch {
 namespace {
 
 using standin::DingTalkModel;
 using standin::DingTalkServer;
+using standin::Fault;
 using standin::TaskPlan;
 
 // A gateway with DingTalk's limits of a standard organisation, and a hundred tasks.
@@ -91,6 +97,40 @@ TEST(Quota, TellsThatTheMonthIsUsedUpWithoutACall) {
   EXPECT_TRUE(error.has_quota_failure);
   EXPECT_TRUE(error.retry_after.has_value());
   gateway->WithModel([](const DingTalkModel& model, absl::Time) { EXPECT_EQ(model.calls().size(), 2u); });
+}
+
+TEST(Quota, IsNotSpentOnAnAppThatLacksAPermissionAndIsThereOnceItIsGranted) {
+  const std::unique_ptr<DingTalkServer> gateway = StartGateway();
+  Config config = ConfigWithLimits(*gateway);
+  config.upstream_monthly_calls = 60;
+  ServiceUnderTest service(config);
+  Fault denied = *standin::CannedFault("permission_denied");
+  denied.count = Fault::kUntilCleared;
+  gateway->WithModel([&denied](DingTalkModel& model, absl::Time) { model.InjectFault(denied); });
+
+  for (int i = 0; i < 500; ++i) {
+    const CallError error = ErrorIn(Get(service.stub(), "task-0").status);
+    ASSERT_EQ(error.reason, "UPSTREAM_PERMISSION_DENIED") << error;
+    ASSERT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION);
+    ASSERT_EQ(error.metadata.at("http_status"), "403");
+  }
+
+  const CallBudget::Stats budget = service.stats().upstream.budget;
+  std::printf("500 gets of an app that lacks a permission: %lld calls of the month's 60, %lld of them probes\n",
+              static_cast<long long>(budget.calls), static_cast<long long>(budget.probes));
+  EXPECT_EQ(budget.calls, 1 + budget.probes);
+  EXPECT_LT(budget.calls, 30) << "the pauses between probes grow";
+  EXPECT_EQ(budget.restraint, CallBudget::Restraint::kFailing);
+
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ClearFaults(); });
+  const absl::Time end = absl::Now() + Patience();
+  GetResult result = Get(service.stub(), "task-0");
+  while (!result.status.ok() && absl::Now() < end) {
+    ASSERT_EQ(ErrorIn(result.status).reason, "UPSTREAM_PERMISSION_DENIED");
+    result = Get(service.stub(), "task-0");
+  }
+  EXPECT_THAT(result.status, IsOkCall());
+  EXPECT_EQ(service.stats().upstream.budget.restraint, CallBudget::Restraint::kNone);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/time/time.h"
 
 #include "service/config.h"
+#include "service/quota/call_budget.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/dingtalk_server.h"
 #include "tests/dingtalk_standin/fault.h"
@@ -144,6 +146,52 @@ TEST_P(HangingUpstream, HoldsNoSlotOnceItsCallersHaveGone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Upstream, HangingUpstream, testing::Values(0, 1000));
+
+class Outage : public testing::TestWithParam<TroubleRow> {};
+
+TEST_P(Outage, OfSeveralTasksIsToldAtOnceUntilOneProbeSucceeds) {
+  const std::unique_ptr<DingTalkServer> gateway = *DingTalkServer::Start(GatewayOptions());
+  Config config = TestConfig(gateway->base_url());
+  if (GetParam().hangs) config.upstream_timeout = absl::Milliseconds(200);
+  ServiceUnderTest service(config);
+  Fault fault = *standin::CannedFault(GetParam().fault);
+  fault.count = GetParam().count;
+  gateway->WithModel([&fault](DingTalkModel& model, absl::Time) { model.InjectFault(fault); });
+
+  std::vector<std::unique_ptr<GetRequest>> requests;
+  for (int i = 0; i < 6; ++i) requests.push_back(std::make_unique<GetRequest>(service.stub(), absl::StrCat("t", i)));
+  for (const auto& request : requests) EXPECT_EQ(ErrorIn(request->Await()).reason, GetParam().reason);
+
+  const CallBudget::Stats before = service.stats().upstream.budget;
+  EXPECT_EQ(before.restraint, CallBudget::Restraint::kFailing);
+  for (int i = 0; i < 200; ++i) {
+    const CallError error = ErrorIn(Get(service.stub(), absl::StrCat("more-", i)).status);
+    ASSERT_EQ(error.code, GetParam().code) << error;
+    ASSERT_EQ(error.reason, GetParam().reason) << error;
+    ASSERT_TRUE(error.retry_after.has_value()) << error;
+  }
+  const CallBudget::Stats after = service.stats().upstream.budget;
+  std::printf("%s: 200 gets during an outage: %lld calls\n", GetParam().fault,
+              static_cast<long long>(after.calls - before.calls));
+  EXPECT_EQ(after.calls - before.calls, after.probes - before.probes) << "no call but probes";
+  EXPECT_LT(after.probes, 100);
+
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ClearFaults(); });
+  const absl::Time end = absl::Now() + Patience();
+  GetResult next = Get(service.stub(), "abcd");
+  while (!next.status.ok() && absl::Now() < end) next = Get(service.stub(), "abcd");
+  EXPECT_THAT(next.status, IsOkCall());
+  EXPECT_EQ(service.stats().upstream.budget.restraint, CallBudget::Restraint::kNone);
+}
+
+INSTANTIATE_TEST_SUITE_P(Upstream, Outage,
+                         testing::Values(TroubleRow{"hang", Fault::kUntilCleared, true, grpc::StatusCode::UNAVAILABLE,
+                                                    "UPSTREAM_TIMEOUT"},
+                                         TroubleRow{"close", Fault::kUntilCleared, false, grpc::StatusCode::UNAVAILABLE,
+                                                    "UPSTREAM_UNAVAILABLE"},
+                                         TroubleRow{"operation_timeout", Fault::kUntilCleared, false,
+                                                    grpc::StatusCode::UNAVAILABLE, "UPSTREAM_TIMEOUT"}),
+                         [](const auto& row) { return row.param.fault; });
 
 TEST(Upstream, ThatRedirectsIsNotFollowed) {
   RawServer elsewhere([](RawServer::Connection& connection, const std::string&) {

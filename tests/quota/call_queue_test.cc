@@ -59,17 +59,19 @@ class CallQueueTest : public testing::Test {
     request.deadline = loop_.Now() + timeout;
     request.task_id = name;
     const size_t answered = made_.size() + refused_.size();
-    const CallGate::RequestId id = queue().Acquire(std::move(request), [this, name](const absl::Status& status) {
+    const auto id = std::make_shared<CallGate::RequestId>();
+    *id = queue().Acquire(std::move(request), [this, name, id](const absl::Status& status) {
       if (status.ok()) {
         EXPECT_LE(queue_->stats().budget.calls, ledger_.calls[kMonth] + unwritten_) << "not counted before it is made";
         made_.push_back(name);
+        if (outcome_.has_value()) queue_->Report(*id, *outcome_);
       } else {
         refused_.push_back(name);
         error_ = status;
       }
     });
     EXPECT_EQ(made_.size() + refused_.size(), answered) << "answered before Acquire returned";
-    return id;
+    return *id;
   }
 
   SimulatedLoop loop_{kStart};
@@ -79,6 +81,8 @@ class CallQueueTest : public testing::Test {
   std::vector<std::string> made_;
   std::vector<std::string> refused_;
   absl::Status error_;
+  // What is reported of each call as soon as it is made; nothing if the test does that.
+  std::optional<absl::Status> outcome_ = absl::OkStatus();
   // Calls that may be missing in the ledger, for tests in which it fails.
   int64_t unwritten_ = 0;
 };
@@ -260,6 +264,7 @@ TEST_F(CallQueueTest, MakesNoCallForACallerWhoseTimeIsOver) {
 }
 
 TEST_F(CallQueueTest, LetsCallersWaitThroughTheSecondThatDingTalkAsksFor) {
+  outcome_.reset();
   Ask("a");
   loop_.RunPosted();
   queue().Report(1, DingTalkSays(ErrorReason::kUpstreamRateLimited, Persistence::kTransient, absl::Seconds(1)));
@@ -272,6 +277,7 @@ TEST_F(CallQueueTest, LetsCallersWaitThroughTheSecondThatDingTalkAsksFor) {
 }
 
 TEST_F(CallQueueTest, RefusesThoseWhoWaitWhenALongPauseBegins) {
+  outcome_.reset();
   Ask("a");
   loop_.RunPosted();
   Ask("b");
@@ -286,6 +292,156 @@ TEST_F(CallQueueTest, RefusesThoseWhoWaitWhenALongPauseBegins) {
   Ask("c");
   loop_.RunFor(absl::Seconds(1));
   EXPECT_THAT(made_, ElementsAre("a", "c"));
+}
+
+absl::Status Denied() {
+  ErrorDetails details;
+  details.reason = ErrorReason::kUpstreamPermissionDenied;
+  details.persistence = Persistence::kPermanent;
+  return MakeError(details, "grant the permission");
+}
+
+TEST_F(CallQueueTest, RefusesThoseWhoWaitWhenTheAppIsRefusedButNotTokens) {
+  outcome_.reset();
+  const CallGate::RequestId first = Ask("first");
+  loop_.RunPosted();
+  Ask("caller");
+  Ask("poll", Priority::kPoll);
+  queue().Report(first, Denied());
+  Ask("token", Priority::kToken);
+  loop_.RunPosted();
+  EXPECT_THAT(refused_, ElementsAre("caller", "poll"));
+  EXPECT_THAT(error_, StatusIs(absl::StatusCode::kFailedPrecondition, "grant the permission"));
+  EXPECT_TRUE(DetailsOf(error_).not_asked);
+  EXPECT_THAT(made_, ElementsAre("first", "token"));
+  EXPECT_EQ(queue().stats().refused_failing, 2u);
+  EXPECT_EQ(queue().stats().polls_put_off, 1u);
+  EXPECT_EQ(queue().stats().budget.restraint, CallBudget::Restraint::kFailing);
+  EXPECT_EQ(loop_.TimerCount(), 0u);
+}
+
+TEST_F(CallQueueTest, MakesOneProbeAtATimeAndGoesOnWithTheFirstThatSucceeds) {
+  outcome_ = Denied();
+  Ask("a");
+  loop_.RunFor(absl::Seconds(2));
+  outcome_.reset();
+  const CallGate::RequestId probe = Ask("probe");
+  Ask("b");
+  loop_.RunFor(absl::Seconds(10));
+  EXPECT_THAT(made_, ElementsAre("a", "probe"));
+  EXPECT_THAT(refused_, ElementsAre("b"));
+  EXPECT_EQ(DetailsOf(error_).retry_after, absl::Seconds(1));
+  EXPECT_EQ(queue().stats().budget.calls_out, 1u);
+  queue().Report(probe, absl::OkStatus());
+  for (const char* name : {"c", "d", "e"}) Ask(name);
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_THAT(made_, ElementsAre("a", "probe", "c", "d", "e"));
+  EXPECT_EQ(queue().stats().budget.probes, 1);
+  EXPECT_EQ(queue().stats().budget.restraint, CallBudget::Restraint::kNone);
+}
+
+TEST_F(CallQueueTest, RefusesThoseWhoWaitedWhileTheProbeWasCounted) {
+  options_.block = 1;
+  ledger_.slow = true;
+  outcome_ = Denied();
+  Ask("a");
+  ledger_.FinishOne();
+  loop_.RunFor(absl::Seconds(2));
+  outcome_.reset();
+  Ask("b");
+  Ask("c");
+  Ask("d", Priority::kPoll);
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_THAT(made_, ElementsAre("a"));
+  EXPECT_THAT(refused_, IsEmpty());
+  ledger_.FinishOne();
+  loop_.RunPosted();
+  EXPECT_THAT(made_, ElementsAre("a", "b"));
+  EXPECT_THAT(refused_, ElementsAre("c", "d"));
+}
+
+TEST_F(CallQueueTest, IsNotHeldUpForEverByAProbeThatIsNeverReported) {
+  outcome_ = Denied();
+  Ask("a");
+  loop_.RunFor(absl::Seconds(2));
+  outcome_.reset();
+  Ask("lost");
+  loop_.RunFor(absl::Minutes(1));
+  outcome_ = absl::OkStatus();
+  Ask("b");
+  loop_.RunPosted();
+  Ask("c");
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_THAT(made_, ElementsAre("a", "lost", "b", "c"));
+}
+
+TEST_F(CallQueueTest, HoldsCallersInTheLineWhileAProbeForTheRateIsUnderWay) {
+  outcome_ = DingTalkSays(ErrorReason::kUpstreamRateLimited, Persistence::kTransient, absl::Seconds(1));
+  Ask("a");
+  loop_.RunPosted();
+  outcome_.reset();
+  for (const char* name : {"b", "c", "d"}) Ask(name, Priority::kCaller, absl::Seconds(10));
+  loop_.RunFor(absl::Seconds(3));
+  EXPECT_THAT(made_, ElementsAre("a", "b")) << "one probe";
+  EXPECT_THAT(refused_, IsEmpty());
+  outcome_ = absl::OkStatus();
+  queue().Report(2, absl::OkStatus());
+  loop_.RunFor(absl::Seconds(3));
+  EXPECT_THAT(made_, ElementsAre("a", "b", "c", "d"));
+}
+
+TEST_F(CallQueueTest, MakesFewCallsToADingTalkThatHangsAndLetsTheOthersLeaveByTheirDeadlines) {
+  outcome_.reset();
+  options_.budget.qps = 18;
+  for (int i = 0; i < 200; ++i) Ask(absl::StrCat(i), Priority::kCaller, absl::Seconds(20));
+  loop_.RunFor(absl::Seconds(25));
+  RecordProperty("calls", static_cast<int>(made_.size()));
+  EXPECT_LE(made_.size(), 40u);
+  EXPECT_EQ(made_.size() + refused_.size(), 200u);
+  EXPECT_EQ(queue().stats().callers_waiting, 0u);
+}
+
+TEST_F(CallQueueTest, GoesOnAtTheFullRateWhenADingTalkThatHungAnswers) {
+  outcome_.reset();
+  for (int i = 0; i < 50; ++i) Ask(absl::StrCat(i));
+  loop_.RunFor(absl::Seconds(4));
+  const size_t made = made_.size();
+  EXPECT_LE(made, 25u);
+  outcome_ = absl::OkStatus();
+  queue().Report(1, absl::OkStatus());
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_GE(made_.size(), made + 10);
+}
+
+TEST_F(CallQueueTest, GivesBackWhatDingTalkDoesNotCountAndNeverRecordsTooLittle) {
+  outcome_ = DingTalkSays(ErrorReason::kUpstreamUntrusted, Persistence::kTransient, absl::Seconds(1));
+  for (int i = 0; i < 30; ++i) {
+    Ask(absl::StrCat(i));
+    loop_.RunFor(absl::Minutes(2));
+    EXPECT_GE(ledger_.calls[kMonth], queue().stats().budget.calls);
+  }
+  EXPECT_EQ(made_.size(), 30u);
+  EXPECT_EQ(queue().stats().budget.given_back, 30);
+  EXPECT_LE(ledger_.calls[kMonth], options_.block);
+  outcome_ = absl::OkStatus();
+  Ask("b");
+  loop_.RunFor(absl::Seconds(1));
+  queue_.reset();
+  EXPECT_EQ(ledger_.calls[kMonth], 1);
+}
+
+TEST_F(CallQueueTest, GivesNothingBackToTheNextMonth) {
+  outcome_.reset();
+  const CallGate::RequestId id = Ask("a");
+  loop_.RunFor(absl::Hours(30 * 24));
+  unwritten_ = 10;
+  outcome_ = absl::OkStatus();
+  for (const char* name : {"b", "c"}) Ask(name);
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(queue().stats().budget.calls, 2);
+  queue().Report(id, DingTalkSays(ErrorReason::kUpstreamUntrusted, Persistence::kTransient, absl::Seconds(1)));
+  EXPECT_EQ(queue().stats().budget.calls, 2);
+  EXPECT_EQ(queue().stats().budget.given_back, 0);
 }
 
 TEST_F(CallQueueTest, LetsATokenPassTheLineAndCountsIt) {
@@ -303,6 +459,7 @@ TEST_F(CallQueueTest, AnswersOneThatAsksAgainFromWithinItsAnswer) {
   int made = 0;
   const auto again = [&](auto& self) -> void {
     queue().Acquire({}, [&](const absl::Status& status) {
+      queue().Report(made + 1, absl::OkStatus());
       if (status.ok() && ++made < 20) self(self);
     });
   };

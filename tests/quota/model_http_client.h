@@ -5,16 +5,20 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
 #include "service/http/http_client.h"
 #include "service/runtime/simulated_loop.h"
+#include "service/task/task_error.h"
 #include "tests/dingtalk_standin/dingtalk_model.h"
 #include "tests/dingtalk_standin/http_message.h"
 
 namespace taskwatch {
 
-// Each way takes `latency`. All must outlive it, and no call may be under way when it is destroyed.
+// Each way takes `latency`. What hangs in the model times out here, and connections break as it says. All must outlive
+// it, and no call may be under way when it is destroyed.
 class ModelHttpClient final : public HttpClient {
  public:
   ModelHttpClient(SimulatedLoop* loop, standin::DingTalkModel* model, absl::Duration latency)
@@ -26,17 +30,33 @@ class ModelHttpClient final : public HttpClient {
       received.method = request.method == HttpRequest::Method::kGet ? "GET" : "POST";
       received.path = std::move(request.path);
       received.headers = std::move(request.headers);
+      if (!request.body.empty()) received.headers.emplace_back("content-type", "application/json");
       received.body = std::move(request.body);
       standin::Answer answer = model_->Handle(received, loop_->Now());
-      HttpResponse response;
-      response.status = answer.status;
-      response.body = std::move(answer.body);
+      absl::Duration way = latency_;
+      absl::StatusOr<HttpResponse> response = HttpResponse();
+      if (answer.transport == standin::Transport::kHang) {
+        way = request.timeout - latency_;
+        response = NoAnswer(ErrorReason::kUpstreamTimeout);
+      } else if (answer.transport != standin::Transport::kNormal) {
+        response = NoAnswer(ErrorReason::kUpstreamUnavailable);
+      } else {
+        response->status = answer.status;
+        response->body = std::move(answer.body);
+      }
       loop_->RunAfter(
-          latency_, [done = std::move(done), response = std::move(response)]() mutable { done(std::move(response)); });
+          way, [done = std::move(done), response = std::move(response)]() mutable { done(std::move(response)); });
     });
   }
 
  private:
+  static absl::Status NoAnswer(ErrorReason reason) {
+    ErrorDetails details;
+    details.reason = reason;
+    details.persistence = Persistence::kTransient;
+    return MakeError(details, "no answer");
+  }
+
   SimulatedLoop* const loop_;
   standin::DingTalkModel* const model_;
   const absl::Duration latency_;

@@ -95,5 +95,22 @@ TEST(MonthlyQuota, ExpectsNoMoreOfCallersWhenTheClockIsSetBack) {
   EXPECT_NEAR(quota.LeftForPolls(now), 5000 - 251 - 16 * 50, 1);
 }
 
+TEST(MonthlyQuota, TakesBackWhatWasForNothingAndWhatItWouldKeepForCallersBecauseOfIt) {
+  MonthlyQuota quota(5000, 0.1);
+  quota.Open(kMonth, 0);
+  MonthlyQuota untouched = quota;
+  const absl::Time now = kStart + 3 * kDay;
+  for (const Priority priority : {Priority::kPoll, Priority::kCaller, Priority::kToken}) {
+    untouched.Count(priority, kStart);
+    quota.Count(priority, kStart);
+    for (int i = 0; i < 500; ++i) quota.Count(priority, kStart);
+    for (int i = 0; i < 500; ++i) quota.GiveBack(priority);
+  }
+  EXPECT_EQ(quota.calls(), 3);
+  EXPECT_EQ(quota.LeftForPolls(now), untouched.LeftForPolls(now));
+  for (int i = 0; i < 10; ++i) quota.GiveBack(Priority::kCaller);
+  EXPECT_EQ(quota.calls(), 0) << "a month that was counted anew";
+}
+
 }  // namespace
 }  // namespace taskwatch
