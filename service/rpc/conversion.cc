@@ -1,5 +1,6 @@
 #include "service/rpc/conversion.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -13,6 +14,9 @@ namespace {
 // The range of google.protobuf.Duration.
 constexpr int64_t kMaxDurationSeconds = 315'576'000'000;
 constexpr int32_t kMaxNanos = 999'999'999;
+
+// As the proto says. Ours have 16 characters, but callers must not have to know.
+constexpr size_t kMaxEtagLength = 64;
 
 }  // namespace
 
@@ -64,6 +68,15 @@ absl::Status ValidateTaskId(absl::string_view task_id) {
   if (task_id.empty()) return MakeError(details, "task_id is empty; give the taskId that DingTalk returned");
   return MakeError(details, absl::StrCat("task_id must have 1 to ", kMaxTaskIdLength,
                                          " of the characters A-Z a-z 0-9 _ -, as DingTalk's taskId does"));
+}
+
+absl::Status ValidateLastEtag(absl::string_view last_etag) {
+  if (last_etag.size() <= kMaxEtagLength) return absl::OkStatus();
+  ErrorDetails details;
+  details.reason = ErrorReason::kInvalidRequest;
+  details.field = "last_etag";
+  return MakeError(details, absl::StrCat("last_etag is longer than the ", kMaxEtagLength,
+                                         " characters that an etag may have; pass one that this service has sent"));
 }
 
 absl::StatusOr<absl::Duration> ReadDuration(const google::protobuf::Duration& duration, absl::string_view field) {

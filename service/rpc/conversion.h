@@ -26,6 +26,10 @@ void FillTimestamp(absl::Time time, google::protobuf::Timestamp& timestamp);
 // INVALID_ARGUMENT (kInvalidTaskId) if the id is not one of DingTalk's: 1 to 128 of the characters A-Z a-z 0-9 _ -.
 absl::Status ValidateTaskId(absl::string_view task_id);
 
+// INVALID_ARGUMENT (kInvalidRequest) if `last_etag` is longer than any etag: what a watcher says it knows is kept as
+// long as the watch.
+absl::Status ValidateLastEtag(absl::string_view last_etag);
+
 // `duration`, from the request's field `field`; INVALID_ARGUMENT (kInvalidRequest) if it is negative or not a valid
 // Duration, {1 s, -1 ns} for example.
 absl::StatusOr<absl::Duration> ReadDuration(const google::protobuf::Duration& duration, absl::string_view field);

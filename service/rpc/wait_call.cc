@@ -39,6 +39,7 @@ void WaitCall::OnRequest() {
 
 absl::StatusOr<WaitSession::Options> WaitCall::ReadRequest() const {
   if (absl::Status status = ValidateTaskId(request().task_id()); !status.ok()) return status;
+  if (absl::Status status = ValidateLastEtag(request().last_etag()); !status.ok()) return status;
   WaitSession::Options options;
   options.task_id = request().task_id();
   options.last_etag = request().last_etag();

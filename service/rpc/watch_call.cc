@@ -27,6 +27,7 @@ void WatchCall::OnRequest() {
 
 absl::StatusOr<WatchSession::Options> WatchCall::ReadRequest() const {
   if (absl::Status status = ValidateTaskId(request().task_id()); !status.ok()) return status;
+  if (absl::Status status = ValidateLastEtag(request().last_etag()); !status.ok()) return status;
   WatchSession::Options options;
   options.task_id = request().task_id();
   options.last_etag = request().last_etag();

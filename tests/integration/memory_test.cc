@@ -1,5 +1,6 @@
 // The memory that callers can make the real taskwatchd take.
 #include <gmock/gmock.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -98,6 +99,67 @@ TEST(Memory, OfGetsWithoutADeadlineIsBoundedHoweverManyThereAre) {
   EXPECT_EQ(gets.EndedWith("TOO_MANY_CALLS"), kGets - kPlaces);
   EXPECT_EQ(gets.ended(), kGets - kPlaces);
   EXPECT_LT(grown, MemoryBound(size_t{300} << 20));
+}
+
+WatchStream::Options WithEtagOf(size_t length) {
+  WatchStream::Options options;
+  options.last_etag = std::string(length, 'e');
+  return options;
+}
+
+TEST(Memory, OfWatchersIsNotForThemToSay) {
+  constexpr size_t kWatchers = 1'000;
+  constexpr size_t kMaxEtagLength = 64;
+  ScriptedGateway gateway;
+  Taskwatchd taskwatchd(gateway.url(), {"--min_poll_interval=5m"});
+  for (const size_t length : {kMaxEtagLength + 1, size_t{60'000}}) {
+    const CallError error = ErrorIn(WatchStream(taskwatchd.stub(), "abcd", WithEtagOf(length)).AwaitEnd());
+    EXPECT_EQ(error.code, grpc::StatusCode::INVALID_ARGUMENT) << error;
+    EXPECT_EQ(error.reason, "INVALID_REQUEST");
+    EXPECT_EQ(error.field, "last_etag");
+  }
+  const size_t before = taskwatchd.process().ResidentBytes();
+
+  std::vector<std::unique_ptr<WatchStream>> watches;
+  for (size_t i = 0; i < kWatchers; ++i) {
+    watches.push_back(std::make_unique<WatchStream>(taskwatchd.stub(), "abcd", WithEtagOf(kMaxEtagLength)));
+  }
+  for (const auto& watch : watches) ASSERT_TRUE(watch->AwaitMessages(1));
+
+  const size_t grown = taskwatchd.process().ResidentBytes() - before;
+  std::printf("%zu watchers with the longest etag: %zu KB more memory\n", kWatchers, grown / 1'000);
+  EXPECT_LT(grown, MemoryBound(size_t{60} << 20));
+}
+
+TEST(Memory, OfWatchersDoesNotHoldWhatTheirRequestsHaveBeyondTheirFields) {
+  constexpr size_t kWatchers = 1'000;
+  ScriptedGateway gateway;
+  Taskwatchd taskwatchd(gateway.url(), {"--min_poll_interval=5m"});
+  ASSERT_THAT(Get(taskwatchd.stub(), "abcd").status, IsOkCall());
+  const size_t before = taskwatchd.process().ResidentBytes();
+  // A field that the server does not know, and one that comes twice: the last one counts.
+  v1::WatchTaskRequest request;
+  google::protobuf::UnknownFieldSet& fields = *request.GetReflection()->MutableUnknownFields(&request);
+  fields.AddLengthDelimited(1, std::string(30'000, 'x'));
+  fields.AddLengthDelimited(1, "abcd");
+  fields.AddLengthDelimited(100, std::string(30'000, 'x'));
+
+  std::deque<grpc::ClientContext> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::WatchTaskResponse>>> watches;
+  for (size_t i = 0; i < kWatchers; ++i) {
+    watches.push_back(taskwatchd.stub().WatchTask(&contexts.emplace_back(), request));
+    v1::WatchTaskResponse response;
+    ASSERT_TRUE(watches.back()->Read(&response));
+  }
+
+  const size_t grown = taskwatchd.process().ResidentBytes() - before;
+  std::printf("%zu watchers with requests of %zu bytes: %zu KB more memory\n", kWatchers, request.ByteSizeLong(),
+              grown / 1'000);
+  EXPECT_LT(grown, MemoryBound(size_t{45} << 20));
+  for (size_t i = 0; i < kWatchers; ++i) {
+    contexts[i].TryCancel();
+    EXPECT_FALSE(watches[i]->Finish().ok());
+  }
 }
 
 }  // namespace

@@ -168,5 +168,13 @@ INSTANTIATE_TEST_SUITE_P(Conversion, BadTaskId,
                                          "\r\nx: y", std::string("ab\0cd", 5), std::string(1, '\0'), "caf\xc3\xa9",
                                          std::string(129, 'x')));
 
+TEST(ValidateLastEtag, TakesWhatCanBeAnEtag) {
+  EXPECT_THAT(ValidateLastEtag(""), IsOk());
+  EXPECT_THAT(ValidateLastEtag(std::string(64, 'e')), IsOk());
+  const absl::Status refusal = ValidateLastEtag(std::string(65, 'e'));
+  EXPECT_THAT(refusal, HasReason(ErrorReason::kInvalidRequest));
+  EXPECT_EQ(DetailsOf(refusal).field, "last_etag");
+}
+
 }  // namespace
 }  // namespace taskwatch
