@@ -1,12 +1,12 @@
 #include "service/server/grpc_server.h"
 
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 
 namespace taskwatch {
 namespace {
@@ -21,21 +21,26 @@ class QuietGrpcLog {
   ~QuietGrpcLog() { gpr_set_log_function(nullptr); }
 };
 
+std::vector<std::string> WithHealth(std::vector<std::string> service_names) {
+  service_names.push_back(grpc::health::v1::Health::service_full_name());
+  return service_names;
+}
+
 }  // namespace
+
+GrpcServer::GrpcServer(const Options& options)
+    : health_(options.service_names),
+      reflection_(WithHealth(options.service_names)),
+      open_calls_(options.max_open_calls, options.too_many_calls) {}
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options,
                                                               const std::vector<grpc::Service*>& services) {
-  static const bool plugins = [] {
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    return true;
-  }();
-  static_cast<void>(plugins);
-
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
   std::unique_ptr<GrpcServer> started(new GrpcServer(options));
   builder.RegisterService(&started->health_);
+  for (grpc::Service* service : started->reflection_.services()) builder.RegisterService(service);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::ServerCompletionQueue> queue = builder.AddCompletionQueue();
   builder.SetMaxReceiveMessageSize(options.max_request_bytes);
@@ -59,6 +64,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
     }
   }
   started->health_.Serve(&started->serving_);
+  started->reflection_.Serve(&started->serving_, options.reflection_idle_timeout);
   started->address_ = options.listen;
   if (!is_unix) started->address_ = absl::StrCat(options.listen.substr(0, options.listen.rfind(':')), ":", port);
   return started;

@@ -16,6 +16,7 @@
 #include "service/server/call_limit.h"
 #include "service/server/completion_thread.h"
 #include "service/server/health_service.h"
+#include "service/server/reflection_service.h"
 #include "service/server/server_call.h"
 #include "service/server/time_limit.h"
 
@@ -39,6 +40,8 @@ class GrpcServer {
     grpc::Status too_many_calls{grpc::StatusCode::RESOURCE_EXHAUSTED, "this server has as many calls open as it may"};
     // A call whose caller does not read what it is sent for so long, or up to a quarter longer, is cancelled.
     absl::Duration stall_timeout = absl::Seconds(30);
+    // A stream of reflection on which nothing is asked for so long, or up to a quarter longer, ends.
+    absl::Duration reflection_idle_timeout = absl::Minutes(1);
   };
 
   // Listens, and serves grpc.health.v1 and reflection. The calls of `services`, which must outlive the server, wait
@@ -67,13 +70,13 @@ class GrpcServer {
   void Shutdown(absl::Duration timeout);
 
  private:
-  explicit GrpcServer(const Options& options)
-      : health_(options.service_names), open_calls_(options.max_open_calls, options.too_many_calls) {}
+  explicit GrpcServer(const Options& options);
 
   // Begins to take calls from `queue`.
   void Serve(std::unique_ptr<grpc::ServerCompletionQueue> queue, const Options& options);
 
   HealthService health_;
+  ReflectionService reflection_;
   CallLimit open_calls_;
   std::optional<TimeLimit> stall_limit_;
   // Ends before what is declared above, for the calls use it.

@@ -34,26 +34,30 @@ bool ServerCall::Admit() {
   place_ = limit;
   if (const size_t bytes = RequestBytes(); bytes > MaxRequestBytes()) {
     refused_ = true;
-    // As gRPC says it of what is too large for every method.
-    Refuse(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                        absl::StrCat("Received message larger than max (", bytes, " vs. ", MaxRequestBytes(), ")")));
+    Refuse(TooLarge(bytes));
     return false;
   }
   return true;
 }
 
+grpc::Status ServerCall::TooLarge(size_t bytes) const {
+  // As gRPC says it of what is too large for every method.
+  return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                      absl::StrCat("Received message larger than max (", bytes, " vs. ", MaxRequestBytes(), ")"));
+}
+
 void ServerCall::OnOver() {
   if (context_.IsCancelled() && !refused_) OnCancel();
-  EndHalf();
+  EndOperation();
 }
 
 void ServerCall::OnFinished() {
   EndSending();
-  EndHalf();
+  EndOperation();
 }
 
-void ServerCall::EndHalf() {
-  if (++halves_ < 2) return;
+void ServerCall::EndOperation() {
+  if (--operations_ > 0) return;
   CompletionThread* const thread = serving_->thread;
   if (place_ != nullptr) place_->Return();
   OnDone();

@@ -88,6 +88,13 @@ class ServerCall {
   grpc::ServerContext& context() { return context_; }
   const grpc::ServerContext& context() const { return context_; }
 
+  // How a request is refused that is too large.
+  grpc::Status TooLarge(size_t bytes) const;
+
+  // The call is not over before each further operation that has begun has been told to have ended.
+  void BeginOperation() { ++operations_; }
+  void EndOperation();
+
   // Something begins to be sent, and has been: one message or the end at a time.
   void BeginSending() { serving_->stall_limit->Begin(unsent_); }
   void EndSending() { unsent_.End(); }
@@ -106,14 +113,12 @@ class ServerCall {
   bool Admit();
   void OnOver();
   void OnFinished();
-  // Two completions end a call, in either order: `finished_`, and gRPC's `over_`.
-  void EndHalf();
-
   const Serving* serving_ = nullptr;
   // Where the call has its place, or null.
   CallLimit* place_ = nullptr;
   grpc::ServerContext context_;
-  int halves_ = 0;
+  // Those after whose ends the call is over, in whatever order they come: at least `finished_`, and gRPC's `over_`.
+  int operations_ = 2;
   bool refused_ = false;
   TimeLimit::Wait unsent_{[this] { context_.TryCancel(); }};
   Completion arrived_{[this](bool ok) { OnArrived(ok); }};
@@ -187,6 +192,62 @@ class StreamCall : public TypedCall<RequestMessage, grpc::ServerAsyncWriter<Resp
  private:
   Completion written_{[this](bool ok) {
     this->EndSending();
+    OnWritten(ok);
+  }};
+};
+
+// A call in which both sides send a stream of messages. Only one may be in flight each way: the next Read waits for
+// OnRead, and the next Write or Finish for OnWritten. A Finish during a Read is allowed; OnRead does not come then.
+template <typename RequestMessage, typename Response>
+class BidiCall : public ServerCall {
+ protected:
+  using Stream = grpc::ServerAsyncReaderWriter<Response, RequestMessage>;
+
+  // For Request.
+  Stream* stream() { return &stream_; }
+
+  void Read() {
+    BeginOperation();
+    stream_.Read(&request_, &read_);
+  }
+  // request() is the next one; or, `ok` being false, the caller sends no more.
+  virtual void OnRead(bool ok) = 0;
+  const RequestMessage& request() const { return request_; }
+
+  void Write(const Response& response) {
+    BeginSending();
+    stream_.Write(response, &written_);
+  }
+  // As in StreamCall.
+  virtual void OnWritten(bool ok) = 0;
+
+  void Finish(const grpc::Status& status) {
+    finishing_ = true;
+    stream_.Finish(status, BeginFinish());
+  }
+  void Refuse(const grpc::Status& status) override { Finish(status); }
+  // None has come when the call begins. Those that come are looked at one by one.
+  size_t RequestBytes() const override { return 0; }
+
+ private:
+  void OnReadOver(bool ok) {
+    if (!finishing_) {
+      const size_t bytes = ok ? request_.ByteSizeLong() : 0;
+      if (bytes > MaxRequestBytes()) {
+        Finish(TooLarge(bytes));
+      } else {
+        OnRead(ok);
+      }
+    }
+    EndOperation();
+  }
+
+  RequestMessage request_;
+  Stream stream_{&context()};
+  bool finishing_ = false;
+  Completion read_{[this](bool ok) { OnReadOver(ok); }};
+  Completion written_{[this](bool ok) {
+    EndSending();
     OnWritten(ok);
   }};
 };

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
+#include "tests/fakes/raw_grpc_client.h"
 #include "tests/fakes/secret_path.h"
 #include "tests/integration/calls.h"
 #include "tests/integration/child_process.h"
@@ -266,6 +269,26 @@ TEST(Taskwatchd, OutlivesClientsThatAreKilled) {
   for (const auto& newcomer : newcomers) EXPECT_THAT(newcomer->AwaitEnd(), IsOkCall());
   taskwatchd.process().Signal(SIGTERM);
   EXPECT_EQ(taskwatchd.process().AwaitExit(), 0);
+}
+
+TEST(Taskwatchd, HasNoThreadForAStreamOfReflection) {
+  constexpr size_t kStreams = 500;
+  constexpr size_t kPlaces = 100;
+  ScriptedGateway gateway;
+  Taskwatchd taskwatchd(gateway.url());
+  ASSERT_THAT(Get(taskwatchd.stub(), "abcd").status, IsOkCall());
+  const int before = taskwatchd.process().Threads();
+
+  RawGrpcClient client(taskwatchd.address());
+  for (size_t i = 0; i < kStreams; ++i) {
+    client.CallWithoutRequest("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
+  }
+  client.AwaitEnds(kStreams - kPlaces);
+
+  EXPECT_EQ(client.EndedWith("TOO_MANY_CALLS"), kStreams - kPlaces);
+  std::printf("%d threads before, %d with %zu streams open\n", before, taskwatchd.process().Threads(),
+              kStreams - client.ended());
+  EXPECT_LE(taskwatchd.process().Threads(), before);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ describe('buf curl', { concurrency: 2 }, () => {
 
     assert.deepStrictEqual(stdout.trim().split('\n'), [
       'grpc.health.v1.Health',
+      'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',
       kService,
     ]);
