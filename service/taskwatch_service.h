@@ -17,6 +17,7 @@
 #include "service/logged_task_source.h"
 #include "service/quota/call_queue.h"
 #include "service/rpc/task_service.h"
+#include "service/server/completion_thread.h"
 #include "service/server/grpc_server.h"
 #include "service/store/state_store.h"
 #include "service/tracker/snapshot_cache.h"
@@ -54,6 +55,9 @@ class TaskwatchService {
 
   // The loop on whose thread everything but gRPC lives. What is posted to it after Drain does not run.
   EventLoop* loop() { return &loop_; }
+
+  // The thread on which gRPC's calls live. Not to be used any more when Drain has been called.
+  CompletionThread* completions() { return server_->serving()->thread; }
 
   // Loop thread only.
   Stats stats();
