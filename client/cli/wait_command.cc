@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "taskwatch/v1/task_service.pb.h"
 
 #include "client/cli/explain.h"
 #include "client/cli/task_line.h"
@@ -59,7 +60,7 @@ class Waits {
       const absl::MutexLock lock(&mutex_);
       calls_ = 2 * rows_.size();
     }
-    for (size_t i = 0; i < rows_.size(); ++i) {
+    for (size_t i = 0; i < command_.task_ids.size(); ++i) {
       WatchObserver observer;
       observer.on_task = [this, i](const v1::TaskInfo& task) { OnState(i, task); };
       observer.on_interruption = [this, i](const absl::Status& why, absl::Duration) { OnInterruption(i, why); };

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "taskwatch/client/rpc_status.h"
 
