@@ -151,15 +151,29 @@ class CliTest(ProcessTest):
         self.assertEqual(code, 3)
         self.assertIn("--tls_ca_file", err)
 
-    def start_tls_server(self):
-        """A gRPC server without services. Returns its address and the file of its authority."""
+    def test_a_token_is_sent_by_tls(self):
+        seen = []
+
+        class Recorder(grpc.GenericRpcHandler):
+            def service(self, details):
+                seen.append(dict(details.invocation_metadata).get("authorization"))
+
+        server, ca_file = self.start_tls_server([Recorder()])
+        token_file = os.path.join(self.folder, "caller_token")
+        with open(token_file, "w") as file:
+            file.write("canary-token")
+        self.run_client("get", "t1", f"--tls_ca_file={ca_file}", f"--token_file={token_file}", server=server)
+        self.assertEqual(seen, ["Bearer canary-token"])
+
+    def start_tls_server(self, handlers=()):
+        """A gRPC server with these handlers only. Returns its address and the file of its authority."""
         cert, key = (os.path.join(self.folder, name) for name in ("cert.pem", "key.pem"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
                        check=True, capture_output=True, timeout=servers.PATIENCE)
         with open(cert, "rb") as cert_file, open(key, "rb") as key_file:
             credentials = grpc.ssl_server_credentials([(key_file.read(), cert_file.read())])
-        server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=1))
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=1), handlers)
         port = server.add_secure_port("localhost:0", credentials)
         server.start()
         self.addCleanup(lambda: server.stop(None).wait())
