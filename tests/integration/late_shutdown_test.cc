@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -67,11 +68,13 @@ class OtherStreams {
 // Holds the completion thread up for some milliseconds: events pile up behind, the last ones of cancelled calls too.
 void MakeLate(CompletionThread* completions) {
   std::vector<CompletionThread::Operation> late;
-  late.push_back([] { absl::SleepFor(absl::Milliseconds(3)); });
+  late.push_back([] { absl::SleepFor(absl::Milliseconds(5)); });
   completions->Run(std::move(late));
 }
 
-void EndWithCallsOpen() {
+// What waits for DingTalk holds the end of the service up until the completion thread has caught up; so it is there in
+// some rounds only.
+void EndWithCallsOpen(bool asking) {
   ScriptedGateway gateway;
   gateway.FinishWithCall(1);
   auto service = std::make_unique<ServiceUnderTest>(TestConfig(gateway.url()));
@@ -83,11 +86,16 @@ void EndWithCallsOpen() {
   ended.set_task_id("ended");
   for (int i = 0; i < 3; ++i) unread.Call("/taskwatch.v1.TaskService/GetTaskInfo", ended.SerializeAsString());
   const auto stub = v1::TaskService::NewStub(NewChannel(service->address()));
-  GetRequest get(*stub, "unknown");
-  WatchStream watch(*stub, "unknown");
-  // The get and the watch, three gets that are not read, a health watch and a reflection stream.
-  service->Await([](const TaskwatchService::Stats& stats) {
-    return stats.open_calls == 6 && stats.calls.watchers == 1 && stats.tracker.waiting_gets == 1;
+  std::optional<GetRequest> get;
+  std::optional<WatchStream> watch;
+  if (asking) {
+    get.emplace(*stub, "unknown");
+    watch.emplace(*stub, "unknown");
+  }
+  // Three gets that are not read, a health watch and a reflection stream; and the get and the watch.
+  service->Await([asking](const TaskwatchService::Stats& stats) {
+    return asking ? stats.open_calls == 6 && stats.calls.watchers == 1 && stats.tracker.waiting_gets == 1
+                  : stats.open_calls == 5;
   });
 
   MakeLate(service->service().completions());
@@ -95,14 +103,15 @@ void EndWithCallsOpen() {
 
   streams.ExpectEnds();
   unread.AwaitEnds(3);
-  EXPECT_FALSE(get.Await().ok());
-  EXPECT_FALSE(watch.AwaitEnd().ok());
+  if (!asking) return;
+  EXPECT_FALSE(get->Await().ok());
+  EXPECT_FALSE(watch->AwaitEnd().ok());
 }
 
 class LateShutdown : public testing::TestWithParam<int> {};
 
 TEST_P(LateShutdown, WaitsForTheLastEventOfEachCall) {
-  for (int round = 0; round < kRounds / kParts; ++round) EndWithCallsOpen();
+  for (int round = 0; round < kRounds / kParts; ++round) EndWithCallsOpen(round % 2 == 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Rounds, LateShutdown, testing::Range(0, kParts));
