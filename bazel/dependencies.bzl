@@ -46,7 +46,6 @@ _LIBRARIES = {
         "debian": "libgrpc++-dev protobuf-compiler-grpc",
         "packages": {"": {
             "grpc++": ["grpc++", "protobuf"],
-            "grpc++_reflection": ["-lgrpc++_reflection", "grpc++", "protobuf"],
         }},
         "programs": {
             "grpc_cpp_plugin": "grpc_cpp_plugin",
