@@ -38,11 +38,21 @@ class FileDescriptor {
   const int fd_;
 };
 
-absl::Status Unusable(absl::string_view path, absl::string_view why) {
+// A stat a second costs nothing.
+constexpr absl::Duration kLookAgainAfter = absl::Seconds(1);
+
+absl::Status Unusable(std::string log_detail) {
   ErrorDetails details;
   details.reason = ErrorReason::kUpstreamUnauthenticated;
-  details.persistence = Persistence::kPermanent;
-  return MakeError(details, absl::StrCat("cannot use the secret file ", path, ": ", why));
+  details.persistence = Persistence::kTransient;
+  details.retry_after = kLookAgainAfter;
+  details.not_asked = true;
+  details.log_detail = std::move(log_detail);
+  return MakeError(details, "this server has no credentials for DingTalk at the moment");
+}
+
+absl::Status Unusable(absl::string_view path, absl::string_view why) {
+  return Unusable(absl::StrCat("cannot use the secret file ", path, ": ", why));
 }
 
 absl::Status CannotRead(absl::string_view path) {
@@ -95,7 +105,7 @@ absl::StatusOr<Secret> SecretFile::Read() {
   if (size > kMaxFileSize) return Unusable(path_, "it is too large; it must hold the secret, and nothing else");
   content.resize(size);
   absl::StatusOr<std::string> value = TrimSecret(content, absl::StrCat("the secret file ", path_));
-  if (!value.ok()) return value.status();
+  if (!value.ok()) return Unusable(std::string(value.status().message()));
   const bool changed = !read_from_.has_value() || !Same(*read_from_, identity) || secret_.value != *value;
   if (changed) secret_ = {*std::move(value), secret_.version + 1};
   read_from_ = identity;

@@ -34,8 +34,8 @@ class SecretFile {
 
   // The secret that the file holds now. Its version grows with the file's inode, time of change, size or content;
   // symbolic links are followed, so that one which is switched over counts as a change. The errors are of
-  // kUpstreamUnauthenticated, kPermanent; they name the file and what to do, never what is in it, and are not
-  // remembered.
+  // kUpstreamUnauthenticated, kTransient and `not_asked`, with a `retry_after` of a second, since somebody may be
+  // writing the file; their `log_detail` names it and what to do, never what is in it. They are not remembered.
   absl::StatusOr<Secret> Read();
 
   // What Read has told last, if it would certainly tell the same again: the file has not changed, and had been left

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-
-#include "service/task/task_error.h"
 
 namespace taskwatch {
 
@@ -17,17 +16,13 @@ bool IsSecretText(absl::string_view text) {
 absl::StatusOr<std::string> TrimSecret(absl::string_view text, absl::string_view origin) {
   const absl::string_view trimmed = absl::StripAsciiWhitespace(text);
   if (IsSecretText(trimmed)) return std::string(trimmed);
-  ErrorDetails details;
-  details.reason = ErrorReason::kUpstreamUnauthenticated;
-  details.persistence = Persistence::kPermanent;
-  if (trimmed.empty()) return MakeError(details, absl::StrCat(origin, " is empty: put the secret there"));
+  if (trimmed.empty()) return absl::InvalidArgumentError(absl::StrCat(origin, " is empty: put the secret there"));
   if (trimmed.size() > kMaxSecretLength) {
-    return MakeError(details, absl::StrCat(origin, " holds more than ", kMaxSecretLength,
-                                           " bytes: put the secret there, and nothing else"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin, " holds more than ", kMaxSecretLength, " bytes: put the secret there, and nothing else"));
   }
-  return MakeError(details, absl::StrCat(origin,
-                                         " holds spaces, line breaks or characters that are not ASCII: put the secret "
-                                         "there, and nothing else"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      origin, " holds spaces, line breaks or characters that are not ASCII: put the secret there, and nothing else"));
 }
 
 }  // namespace taskwatch

@@ -17,8 +17,8 @@ inline constexpr size_t kMaxSecretLength = 4096;
 bool IsSecretText(absl::string_view text);
 
 // `text` without the white space around it, as editors and `echo` leave it. `origin` is where it came from, as a person
-// would look for it ("the file /run/secrets/token"). What is no secret is an error of kUpstreamUnauthenticated that
-// names the origin and what is wrong, and never the text.
+// would look for it ("the file /run/secrets/token"). What is no secret is INVALID_ARGUMENT, for the operator: the
+// message names the origin and what is wrong, and never the text.
 absl::StatusOr<std::string> TrimSecret(absl::string_view text, absl::string_view origin);
 
 }  // namespace taskwatch

@@ -213,6 +213,8 @@ TEST_P(Canary, IsInNoOutputStatusOrCommandLine) {
   rejected.http_status = 400;
   rejected.code = has_token ? "InvalidAuthentication" : "invalidClientIdOrSecret";
   rejected.message = absl::StrCat(canary, " is wrong");
+  // A token in a file may be replaced, so callers are not told at once that there is none.
+  flags.push_back("--upstream_error_budget=1s");
   Taskwatchd refused(gateway.url(), flags, environment);
   Callers refused_callers(refused);
   rejected.count = Fault::kUntilCleared;

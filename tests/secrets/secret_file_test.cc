@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -21,8 +22,12 @@ namespace {
 void ExpectUnusable(SecretFile& file) {
   const absl::StatusOr<Secret> secret = file.Read();
   ASSERT_THAT(secret, HasReason(ErrorReason::kUpstreamUnauthenticated));
-  EXPECT_EQ(DetailsOf(secret.status()).persistence, Persistence::kPermanent);
-  EXPECT_TRUE(absl::StrContains(secret.status().message(), file.path())) << secret.status();
+  const ErrorDetails details = DetailsOf(secret.status());
+  EXPECT_EQ(details.persistence, Persistence::kTransient);
+  EXPECT_TRUE(details.not_asked);
+  EXPECT_EQ(details.retry_after, absl::Seconds(1));
+  EXPECT_TRUE(absl::StrContains(details.log_detail, file.path())) << details.log_detail;
+  EXPECT_FALSE(absl::StrContains(secret.status().message(), file.path())) << secret.status();
   EXPECT_FALSE(absl::StrContains(secret.status().ToString(), "canary")) << secret.status();
 }
 

@@ -3,11 +3,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 #include "service/runtime/post_answer.h"
 #include "service/task/task_error.h"
 
 namespace taskwatch {
+namespace {
+
+// A stat a second costs nothing.
+constexpr absl::Duration kLookAgainAfter = absl::Seconds(1);
+
+}  // namespace
 
 absl::StatusOr<std::string> FileAccessToken::Read() {
   absl::StatusOr<Secret> secret = file_.Read();
@@ -18,9 +25,12 @@ absl::StatusOr<std::string> FileAccessToken::Read() {
   if (secret->version == rejected_version_) {
     ErrorDetails details;
     details.reason = ErrorReason::kUpstreamUnauthenticated;
-    details.persistence = Persistence::kPermanent;
-    return MakeError(details, absl::StrCat("DingTalk rejected the access token in the file ", file_.path(),
-                                           ": write a new one there; it is read again when the file changes"));
+    details.persistence = Persistence::kTransient;
+    details.retry_after = kLookAgainAfter;
+    details.not_asked = true;
+    details.log_detail = absl::StrCat("the access token in the file ", file_.path(),
+                                      " was rejected: write a new one there; it is read again when the file changes");
+    return MakeError(details, "DingTalk rejected this server's access token, and there is no new one yet");
   }
   token_ = std::move(secret->value);
   version_ = secret->version;

@@ -21,7 +21,9 @@ namespace taskwatch {
 // middle of being rewritten, the last good token stays in use.
 //
 // After a token was rejected, GetToken fails with kUpstreamUnauthenticated until the file has been written again, even
-// if with the same token: somebody may have made it valid. The loop must outlive the provider.
+// if with the same token: somebody may have made it valid. That is kTransient, since the token's owner may be late, and
+// `not_asked` with a `retry_after` of a second: each look at the file costs a stat. So it is if the file is missing
+// then. The loop must outlive the provider.
 class FileAccessToken final : public AccessTokenProvider {
  public:
   FileAccessToken(EventLoop* loop, std::string path)

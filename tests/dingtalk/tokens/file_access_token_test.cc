@@ -20,8 +20,6 @@
 namespace taskwatch {
 namespace {
 
-using testing::Not;
-
 absl::StatusOr<std::string> TokenOf(SimulatedLoop& loop, AccessTokenProvider& provider) {
   std::optional<absl::StatusOr<std::string>> result;
   provider.GetToken([&result](absl::StatusOr<std::string> token) { result = std::move(token); });
@@ -30,11 +28,21 @@ absl::StatusOr<std::string> TokenOf(SimulatedLoop& loop, AccessTokenProvider& pr
   return result.has_value() ? *std::move(result) : absl::InternalError("no answer");
 }
 
+// That polls come back soon and gets are told at once, and only the log hears of the file.
+void ExpectToBeLookedAtAgain(const absl::Status& error, const std::string& path) {
+  const ErrorDetails details = DetailsOf(error);
+  EXPECT_EQ(details.persistence, Persistence::kTransient);
+  EXPECT_TRUE(details.not_asked);
+  EXPECT_EQ(details.retry_after, absl::Seconds(1));
+  EXPECT_TRUE(absl::StrContains(details.log_detail, path)) << details.log_detail;
+  EXPECT_FALSE(absl::StrContains(error.message(), path)) << error;
+}
+
 void ExpectRejected(SimulatedLoop& loop, AccessTokenProvider& provider, const std::string& path) {
   const absl::StatusOr<std::string> token = TokenOf(loop, provider);
   ASSERT_THAT(token, HasReason(ErrorReason::kUpstreamUnauthenticated));
   EXPECT_TRUE(absl::StrContains(token.status().message(), "rejected")) << token.status();
-  EXPECT_TRUE(absl::StrContains(token.status().message(), path)) << token.status();
+  ExpectToBeLookedAtAgain(token.status(), path);
   EXPECT_FALSE(absl::StrContains(token.status().ToString(), "canary")) << token.status();
 }
 
@@ -68,7 +76,7 @@ TEST(FileAccessToken, TellsWhichFileIsMissing) {
   FileAccessToken provider(&loop, path.path());
   const absl::StatusOr<std::string> token = TokenOf(loop, provider);
   ASSERT_THAT(token, HasReason(ErrorReason::kUpstreamUnauthenticated));
-  EXPECT_TRUE(absl::StrContains(token.status().message(), path.path())) << token.status();
+  ExpectToBeLookedAtAgain(token.status(), path.path());
 }
 
 TEST(FileAccessToken, KeepsTheLastTokenWhileTheFileIsBeingRewritten) {
@@ -140,9 +148,11 @@ TEST(FileAccessToken, DoesNotFallBackToARejectedToken) {
   EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-1"));
   provider.Invalidate("canary-1");
   path.Remove();
-  EXPECT_THAT(TokenOf(loop, provider), Not(IsOk()));
+  ExpectToBeLookedAtAgain(TokenOf(loop, provider).status(), path.path());
   EXPECT_EQ(provider.Cached(), std::nullopt);
   EXPECT_FALSE(provider.HasToken());
+  path.Write("canary-2");
+  EXPECT_THAT(TokenOf(loop, provider), IsOkAndHolds("canary-2"));
 }
 
 }  // namespace

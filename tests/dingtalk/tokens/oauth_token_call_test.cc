@@ -162,7 +162,8 @@ TEST_F(OauthTokenCallTest, TellsThatTheSecretFileIsMissingAndRecovers) {
   StartWithFile(path);
   const absl::StatusOr<IssuedToken> missing = Fetch();
   EXPECT_THAT(missing, HasReason(ErrorReason::kUpstreamUnauthenticated));
-  EXPECT_THAT(missing, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(path.path())));
+  EXPECT_TRUE(DetailsOf(missing.status()).not_asked);
+  EXPECT_THAT(DetailsOf(missing.status()).log_detail, HasSubstr(path.path()));
   EXPECT_TRUE(http_.requests().empty());
   path.Write("canary-right");
   http_.Expect(kCallA, HttpAnswer(200, kIssuedA));
