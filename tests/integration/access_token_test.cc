@@ -1,6 +1,7 @@
 // Access tokens end to end: obtained once, renewed once, and their trouble told as the service's own.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "tests/dingtalk_standin/dingtalk_server.h"
 #include "tests/dingtalk_standin/fault.h"
 #include "tests/dingtalk_standin/task_plan.h"
+#include "tests/fakes/secret_path.h"
 #include "tests/integration/calls.h"
 #include "tests/integration/service_under_test.h"
 #include "tests/patience/patience.h"
@@ -164,6 +166,79 @@ TEST_P(TokenCall, ThatIsAlwaysRejectedCostsTwentyGetsFewCalls) {
   EXPECT_LT(task_calls, 20);
   gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ClearFaults(); });
   AwaitOk(service);
+}
+
+TEST_P(TokenCall, ThatFailsIsMadeForOneCallerAndNotForEach) {
+  const std::unique_ptr<DingTalkServer> gateway = StartGateway();
+  ServiceUnderTest service(ConfigFor(*gateway, DingTalkModel::Options().app_secret));
+  Fault fail;
+  fail.api = GetParam().api;
+  fail.count = Fault::kUntilCleared;
+  fail.http_status = 500;
+  fail.code = "server.error";
+  gateway->WithModel([&fail](DingTalkModel& model, absl::Time) { model.InjectFault(fail); });
+
+  constexpr int kGets = 200;
+  for (int i = 0; i < kGets; ++i) {
+    EXPECT_EQ(ErrorIn(Get(service.stub(), TaskId(i % kTasks)).status).reason, "UPSTREAM_SYSTEM_ERROR");
+  }
+
+  const int64_t calls = CountsOf(*gateway).of(GetParam().api);
+  std::printf("%d gets made %lld token calls\n", kGets, static_cast<long long>(calls));
+  // The pauses between ten of them last eight minutes.
+  EXPECT_LT(calls, 10);
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ClearFaults(); });
+  AwaitOk(service);
+}
+
+// Waits for a heartbeat with an error, or without one, after the first `seen` messages; returns how many have come
+// then.
+size_t AwaitHeartbeat(WatchStream& stream, size_t seen, bool with_error) {
+  while (stream.AwaitMessages(++seen)) {
+    const v1::WatchTaskResponse message = stream.messages()[seen - 1];
+    if (message.has_heartbeat() && message.heartbeat().has_last_poll_error() == with_error) return seen;
+  }
+  ADD_FAILURE() << "the stream has ended: " << ErrorIn(stream.AwaitEnd());
+  return seen;
+}
+
+TEST(AccessTokenFile, ThatIsRewrittenLateEndsNoWatchAndCostsNoCall) {
+  const std::unique_ptr<DingTalkServer> gateway = StartGateway();
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.AddToken("token-1"); });
+  const auto calls = [&gateway] {
+    int64_t calls = 0;
+    gateway->WithModel([&calls](DingTalkModel& model, absl::Time) { calls = model.counts().of(Api::kTaskInfo); });
+    return calls;
+  };
+  SecretPath file;
+  file.Write("token-1");
+  Config config = TestConfig(gateway->base_url());
+  config.access_token.clear();
+  config.access_token_file = file.path();
+  config.heartbeat_interval = absl::Milliseconds(50);
+  config.min_heartbeat_interval = absl::Milliseconds(50);
+  ServiceUnderTest service(config);
+  WatchStream::Options options;
+  options.poll_interval = absl::Milliseconds(10);
+  WatchStream stream(service.stub(), TaskId(0), options);
+  ASSERT_TRUE(stream.AwaitMessages(1));
+
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.ExpireTokens(); });
+  size_t seen = AwaitHeartbeat(stream, 1, true);
+  const int64_t before = calls();
+  const CallError error = ErrorIn(Get(service.stub(), TaskId(1)).status);
+  EXPECT_EQ(error.code, grpc::StatusCode::FAILED_PRECONDITION) << error;
+  EXPECT_EQ(error.reason, "UPSTREAM_UNAUTHENTICATED");
+  // More than a second, in which polls come back to see whether there is a token.
+  for (int i = 0; i < 30; ++i) seen = AwaitHeartbeat(stream, seen, true);
+  file.Remove();
+  for (int i = 0; i < 30; ++i) seen = AwaitHeartbeat(stream, seen, true);
+  EXPECT_EQ(calls(), before) << "calls were made with a token that was known to be rejected";
+
+  gateway->WithModel([](DingTalkModel& model, absl::Time) { model.AddToken("token-2"); });
+  file.Write("token-2");
+  AwaitHeartbeat(stream, seen, false);
+  EXPECT_THAT(Get(service.stub(), TaskId(1)).status, IsOkCall());
 }
 
 INSTANTIATE_TEST_SUITE_P(AccessToken, TokenCall,

@@ -13,23 +13,23 @@ constexpr absl::Duration kMaxRefreshMargin = absl::Minutes(5);
 constexpr absl::Duration kMaxLifetime = absl::Hours(24);
 constexpr absl::Duration kFirstBackoff = absl::Seconds(1);
 constexpr absl::Duration kMaxBackoff = absl::Minutes(1);
-constexpr absl::Duration kPermanentFailureMemory = absl::Seconds(10);
 constexpr absl::Duration kMaxPause = absl::Minutes(5);
+// While a fetch is under way, it is known soon how it ends.
+constexpr absl::Duration kRetryDuringFetch = absl::Seconds(1);
 
-// For how long `error` is believed.
-absl::Duration MemoryOf(const ErrorDetails& error) {
-  // An error without details says nothing of later attempts.
-  if (error.reason == ErrorReason::kNone) return absl::ZeroDuration();
-  switch (error.persistence) {
-    case Persistence::kPermanent:
-      return kPermanentFailureMemory;
-    case Persistence::kPaused:
-      return std::min(error.retry_after.value_or(kMaxPause), kMaxPause);
-    case Persistence::kTransient:
-    case Persistence::kDoubtful:
-      break;
-  }
-  return absl::ZeroDuration();
+// The pause after so many failures in a row.
+absl::Duration Backoff(int failures) {
+  absl::Duration backoff = kFirstBackoff;
+  for (int i = 1; i < failures && backoff < kMaxBackoff; ++i) backoff *= 2;
+  return std::min(backoff, kMaxBackoff);
+}
+
+// `error`, told without another fetch.
+absl::Status Remembered(const absl::Status& error, absl::Duration retry_after) {
+  ErrorDetails details = DetailsOf(error);
+  details.not_asked = true;
+  details.retry_after = retry_after;
+  return MakeError(details, error.message());
 }
 
 }  // namespace
@@ -45,11 +45,11 @@ std::optional<std::string> CachedAccessToken::Cached() const {
 }
 
 void CachedAccessToken::GetToken(Done done) {
-  absl::Status failure;
-  if (!fetching_ && (!token_.has_value() || refresh_due_)) {
-    failure = RememberedFailure();
-    if (failure.ok()) StartFetch();
-  }
+  if (token_.has_value() && !refresh_due_) return PostAnswer(loop_, lifetime_, std::move(done), *token_);
+  // Whoever comes while the failure of the last fetch stands does not wait for the outcome of the next one.
+  absl::Status failure =
+      fetching_ && failure_.has_value() ? Remembered(failure_->status, kRetryDuringFetch) : RememberedFailure();
+  if (!fetching_ && failure.ok()) StartFetch();
   if (token_.has_value()) {
     PostAnswer(loop_, lifetime_, std::move(done), *token_);
   } else if (!failure.ok()) {
@@ -85,9 +85,8 @@ void CachedAccessToken::OnFetched(absl::StatusOr<IssuedToken> issued) {
 
 void CachedAccessToken::Adopt(IssuedToken issued) {
   DropToken();
-  failure_.reset();
-  loop_->CancelTimer(failure_timer_);
-  failed_refreshes_ = 0;
+  ForgetFailure();
+  failures_ = 0;
   token_ = std::move(issued.token);
   // Counted from the answer, some moments late. A call that is refused for that is made again with a new token.
   const absl::Duration lifetime = std::min(issued.lifetime, kMaxLifetime);
@@ -97,37 +96,42 @@ void CachedAccessToken::Adopt(IssuedToken issued) {
 }
 
 void CachedAccessToken::OnFailure(const absl::Status& status) {
-  loop_->CancelTimer(failure_timer_);
-  failure_.reset();
   const ErrorDetails details = DetailsOf(status);
-  if (const absl::Duration memory = MemoryOf(details); memory > absl::ZeroDuration()) {
-    failure_ = Failure{status, loop_->Now(), credentials_version_};
-    failure_timer_ = loop_->RunAfter(memory, [this] { failure_.reset(); });
+  const bool paused = details.persistence == Persistence::kPaused;
+  ++failures_;
+  absl::Duration pause = Backoff(failures_);
+  if (paused) pause = std::min(details.retry_after.value_or(kMaxPause), kMaxPause);
+  pause = std::max(pause, std::min(details.retry_after.value_or(absl::ZeroDuration()), kMaxPause));
+  ForgetFailure();
+  // What was not asked has cost nothing, and an error without details says nothing of later attempts.
+  if (details.reason != ErrorReason::kNone && (paused || !details.not_asked)) {
+    failure_ = Failure{status, loop_->Now(), pause, false, credentials_version_};
+    failure_timer_ = loop_->RunAfter(pause, [this] { failure_->over = true; });
   }
-  if (token_.has_value()) DelayRefresh(details.retry_after.value_or(absl::ZeroDuration()));
-}
-
-void CachedAccessToken::DelayRefresh(absl::Duration at_least) {
-  absl::Duration backoff = kFirstBackoff;
-  for (int i = 0; i < failed_refreshes_ && backoff < kMaxBackoff; ++i) backoff *= 2;
-  ++failed_refreshes_;
+  if (!token_.has_value()) return;
   refresh_due_ = false;
-  refresh_timer_ = loop_->RunAfter(std::max(std::min(backoff, kMaxBackoff), at_least), [this] { refresh_due_ = true; });
+  refresh_timer_ = loop_->RunAfter(pause, [this] { refresh_due_ = true; });
 }
 
-absl::Status CachedAccessToken::RememberedFailure() const {
-  if (!failure_.has_value()) return absl::OkStatus();
-  ErrorDetails details = DetailsOf(failure_->status);
+absl::Status CachedAccessToken::RememberedFailure() {
+  if (!failure_.has_value() || failure_->over) return absl::OkStatus();
   // Other credentials may be the right ones, but they do not end a pause.
-  if (details.persistence != Persistence::kPaused) {
+  if (DetailsOf(failure_->status).persistence != Persistence::kPaused) {
     const std::optional<uint64_t> version = source_->CredentialsVersion();
-    if (!version.has_value() || version != failure_->credentials_version) return absl::OkStatus();
+    if (!version.has_value() || version != failure_->credentials_version) {
+      failures_ = 0;
+      ForgetFailure();
+      return absl::OkStatus();
+    }
   }
-  if (!details.retry_after.has_value()) return failure_->status;
   // The wall clock may have been set meanwhile; that must not make the rest longer than the whole.
-  const absl::Duration rest = *details.retry_after - (loop_->Now() - failure_->since);
-  details.retry_after = std::clamp(rest, absl::ZeroDuration(), *details.retry_after);
-  return MakeError(details, failure_->status.message());
+  const absl::Duration rest = failure_->pause - (loop_->Now() - failure_->since);
+  return Remembered(failure_->status, std::clamp(rest, absl::ZeroDuration(), failure_->pause));
+}
+
+void CachedAccessToken::ForgetFailure() {
+  failure_.reset();
+  loop_->CancelTimer(failure_timer_);
 }
 
 void CachedAccessToken::DropToken() {

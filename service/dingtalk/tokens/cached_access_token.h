@@ -25,13 +25,13 @@ namespace taskwatch {
 //
 // A token is handed out until its lifetime is over. The first GetToken within the refresh margin (a tenth of the
 // lifetime, at most 5 minutes) also fetches the next one, so that nobody has to wait for it; nothing is fetched while
-// nobody asks. If that fetch fails the old token stays in use, and the next fetch is put off: 1 s, doubled up to 1 min.
+// nobody asks. If that fetch fails the old token stays in use.
 //
-// Without a token, GetToken waits for the fetch. What a failure means for later ones, its Persistence says:
-// - kTransient: everybody waiting gets it; the next GetToken fetches again (backoff is for the caller);
-// - kPermanent, as a wrong secret is: fetched again only after 10 s, or when the credentials have changed;
-// - kPaused: fetched again only after its `retry_after`, at most 5 min.
-// Until then GetToken fails with the remembered error.
+// Without a token, GetToken waits for the fetch. After one that failed, whatever the reason, the next is made by the
+// first GetToken after a pause: 1 s, doubled up to 1 min (kPaused: `retry_after`, at most 5 min). Until then, and while
+// that fetch is under way, everybody else is told the remembered error at once, as `not_asked`. Other credentials end
+// the pause, unless it was DingTalk that asked for it. Not remembered is what was `not_asked`, as a secret file that is
+// just being written: it costs no call to try again.
 //
 // Lives on the event loop's thread. The loop must outlive it.
 class CachedAccessToken final : public AccessTokenProvider {
@@ -49,6 +49,9 @@ class CachedAccessToken final : public AccessTokenProvider {
   struct Failure {
     absl::Status status;
     absl::Time since;
+    absl::Duration pause;
+    // Whether the pause is over, so that the next GetToken fetches again.
+    bool over;
     // Of the credentials that it came with.
     std::optional<uint64_t> credentials_version;
   };
@@ -57,9 +60,9 @@ class CachedAccessToken final : public AccessTokenProvider {
   void OnFetched(absl::StatusOr<IssuedToken> issued);
   void Adopt(IssuedToken issued);
   void OnFailure(const absl::Status& status);
-  void DelayRefresh(absl::Duration at_least);
   // The remembered failure if it is still to be believed, else OK.
-  absl::Status RememberedFailure() const;
+  absl::Status RememberedFailure();
+  void ForgetFailure();
   void DropToken();
 
   EventLoop* const loop_;
@@ -70,7 +73,6 @@ class CachedAccessToken final : public AccessTokenProvider {
   // Whether the next GetToken should also fetch the next token.
   bool refresh_due_ = false;
   EventLoop::TimerId refresh_timer_;
-  int failed_refreshes_ = 0;
 
   bool fetching_ = false;
   // Of the credentials with which the last fetch began.
@@ -79,6 +81,9 @@ class CachedAccessToken final : public AccessTokenProvider {
   std::optional<std::string> rejected_meanwhile_;
   std::vector<Done> waiters_;
 
+  // Fetches that have failed since one succeeded, or since the credentials have changed.
+  int failures_ = 0;
+  // The last one, unless it is not to be remembered.
   std::optional<Failure> failure_;
   EventLoop::TimerId failure_timer_;
 

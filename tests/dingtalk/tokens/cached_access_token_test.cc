@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@ using testing::Not;
 
 constexpr absl::Duration kLatency = absl::Milliseconds(100);
 constexpr absl::Duration kLifetime = absl::Hours(2);
+// The pauses after failures in a row.
+constexpr int64_t kPauses[] = {1, 2, 4, 8, 16, 32, 60};
 // What a token of two hours leaves after the margin of 5 minutes.
 constexpr absl::Duration kUntilRefresh = absl::Minutes(115);
 
@@ -251,8 +254,7 @@ TEST_F(CachedAccessTokenTest, TrustsNoLifetimeBeyondADay) {
 TEST_F(CachedAccessTokenTest, KeepsTheOldTokenWhileRefreshesFailAndBacksOff) {
   Fetch("canary-1");
   loop_.RunFor(kUntilRefresh);
-  const int64_t kBackoffs[] = {1, 2, 4, 8, 16, 32, 60};
-  for (const int64_t seconds : kBackoffs) {
+  for (const int64_t seconds : kPauses) {
     source_.Expect(Broken());
     EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
     loop_.RunPosted();
@@ -293,12 +295,15 @@ TEST_F(CachedAccessTokenTest, DoesNotRefreshEarlierThanToldTo) {
 TEST_F(CachedAccessTokenTest, DoesNotHammerWithAWrongSecretWhileTheOldTokenIsGood) {
   Fetch("canary-1");
   loop_.RunFor(kUntilRefresh);
-  source_.Expect(WrongSecret());
-  EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
-  loop_.RunFor(absl::Seconds(9));
-  EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
-  EXPECT_EQ(Calls(), 2u);
-  loop_.RunFor(absl::Seconds(1));
+  const size_t calls = Calls();
+  for (const int64_t seconds : kPauses) {
+    source_.Expect(WrongSecret());
+    EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
+    loop_.RunFor(absl::Seconds(seconds) - absl::Milliseconds(1));
+    EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
+    loop_.RunFor(absl::Milliseconds(1));
+  }
+  EXPECT_EQ(Calls(), calls + std::size(kPauses));
   source_.Expect(Issued("canary-2"));
   EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
   loop_.RunPosted();
@@ -307,10 +312,10 @@ TEST_F(CachedAccessTokenTest, DoesNotHammerWithAWrongSecretWhileTheOldTokenIsGoo
 
 TEST_F(CachedAccessTokenTest, TellsTheFailureOnceTheOldTokenHasExpired) {
   Fetch("canary-1");
-  loop_.RunFor(kLifetime - absl::Seconds(1));
+  loop_.RunFor(kLifetime - absl::Milliseconds(500));
   source_.Expect(WrongSecret());
   EXPECT_THAT(Token(), IsOkAndHolds("canary-1"));
-  loop_.RunFor(absl::Seconds(1));
+  loop_.RunFor(absl::Milliseconds(500));
   // Still remembered, so no call.
   EXPECT_THAT(Token(), HasReason(ErrorReason::kUpstreamUnauthenticated));
   EXPECT_EQ(Calls(), 2u);
@@ -375,33 +380,83 @@ TEST_F(CachedAccessTokenTest, AsksAgainIfTheRefreshInFlightBroughtTheRejectedTok
   EXPECT_THAT(answer->value(), IsOkAndHolds("canary-2"));
 }
 
-TEST_F(CachedAccessTokenTest, TellsATransientFailureToThoseWhoWaitAndForgetsIt) {
+TEST_F(CachedAccessTokenTest, TellsAFailureToAllWhoWait) {
   source_.Expect(Broken(), kLatency);
   const auto first = Ask();
   const auto second = Ask();
   loop_.RunFor(kLatency);
-  EXPECT_THAT(first->value(), HasReason(ErrorReason::kUpstreamSystemError));
-  EXPECT_THAT(second->value(), HasReason(ErrorReason::kUpstreamSystemError));
+  EXPECT_EQ(first->value().status(), Broken());
+  EXPECT_EQ(second->value().status(), Broken());
+  EXPECT_EQ(Calls(), 1u);
+}
+
+TEST_F(CachedAccessTokenTest, FetchesAfterGrowingPausesWhateverTheFailure) {
+  for (const absl::Status& failure :
+       {Broken(), WrongSecret(), Failed(ErrorReason::kUpstreamUnknownError, Persistence::kDoubtful)}) {
+    Start();
+    const size_t calls = Calls();
+    for (const int64_t seconds : kPauses) {
+      source_.Expect(failure);
+      EXPECT_EQ(Token().status(), failure);
+      loop_.RunFor(absl::Seconds(seconds) - absl::Milliseconds(200));
+      const absl::StatusOr<std::string> token = Token();
+      EXPECT_THAT(token, HasReason(ReasonOf(failure)));
+      EXPECT_TRUE(DetailsOf(token.status()).not_asked);
+      EXPECT_EQ(DetailsOf(token.status()).persistence, DetailsOf(failure).persistence);
+      EXPECT_EQ(DetailsOf(token.status()).retry_after, absl::Milliseconds(200));
+      loop_.RunFor(absl::Milliseconds(200));
+    }
+    EXPECT_EQ(Calls(), calls + std::size(kPauses));
+  }
+}
+
+TEST_F(CachedAccessTokenTest, BeginsThePausesAnewAfterASuccess) {
+  for (const int64_t seconds : {1, 2}) {
+    source_.Expect(Broken());
+    EXPECT_THAT(Token(), Not(IsOk()));
+    loop_.RunFor(absl::Seconds(seconds));
+  }
   Fetch("canary-1");
+  provider_->Invalidate("canary-1");
+  source_.Expect(Broken());
+  EXPECT_THAT(Token(), Not(IsOk()));
+  loop_.RunFor(absl::Seconds(1));
+  Fetch("canary-2");
+}
+
+TEST_F(CachedAccessTokenTest, TellsEverybodyElseAtOnceWhileItTriesAgain) {
+  source_.Expect(Broken());
+  EXPECT_THAT(Token(), Not(IsOk()));
+  loop_.RunFor(absl::Seconds(1));
+  source_.Expect(Issued("canary-1"), kLatency);
+  const auto first = Ask();
+  for (int i = 0; i < 10; ++i) {
+    const absl::StatusOr<std::string> told = Token();
+    EXPECT_THAT(told, HasReason(ErrorReason::kUpstreamSystemError));
+    EXPECT_TRUE(DetailsOf(told.status()).not_asked);
+    EXPECT_EQ(DetailsOf(told.status()).retry_after, absl::Seconds(1));
+  }
+  EXPECT_FALSE(first->has_value());
+  loop_.RunFor(kLatency);
+  EXPECT_THAT(first->value(), IsOkAndHolds("canary-1"));
   EXPECT_EQ(Calls(), 2u);
+}
+
+TEST_F(CachedAccessTokenTest, DoesNotRememberWhatWasNotAsked) {
+  ErrorDetails details = DetailsOf(WrongSecret());
+  details.persistence = Persistence::kTransient;
+  details.not_asked = true;
+  for (int i = 0; i < 3; ++i) {
+    source_.Expect(MakeError(details, "the file is being written"));
+    EXPECT_THAT(Token(), HasReason(ErrorReason::kUpstreamUnauthenticated));
+  }
+  Fetch("canary-1");
 }
 
 TEST_F(CachedAccessTokenTest, DoesNotRememberAnErrorThatSaysNothing) {
   source_.Expect(absl::InternalError("no details"));
   Ask();
   loop_.RunPosted();
-  Fetch("canary-1");
-}
-
-TEST_F(CachedAccessTokenTest, RemembersAWrongSecretForTenSeconds) {
-  source_.Expect(WrongSecret());
-  const auto answer = Ask();
-  loop_.RunPosted();
-  EXPECT_THAT(answer->value(), HasReason(ErrorReason::kUpstreamUnauthenticated));
-  loop_.RunFor(absl::Seconds(10) - absl::Milliseconds(1));
-  EXPECT_THAT(Token(), HasReason(ErrorReason::kUpstreamUnauthenticated));
-  EXPECT_EQ(Calls(), 1u);
-  loop_.RunFor(absl::Milliseconds(1));
   Fetch("canary-1");
 }
 
@@ -472,14 +527,14 @@ TEST_F(CachedAccessTokenTest, AsksEveryFiveMinutesWhetherTheMonthIsStillUsedUp) 
 
 TEST_F(CachedAccessTokenTest, LetsAWaiterAskAgain) {
   source_.Expect(Broken());
-  source_.Expect(Issued("canary-1"));
-  std::string token;
+  absl::Status again;
   provider_->GetToken([&](absl::StatusOr<std::string> first) {
-    EXPECT_THAT(first, Not(IsOk()));
-    provider_->GetToken([&](absl::StatusOr<std::string> second) { token = *second; });
+    EXPECT_EQ(first.status(), Broken());
+    provider_->GetToken([&](absl::StatusOr<std::string> second) { again = second.status(); });
   });
   loop_.RunPosted();
-  EXPECT_EQ(token, "canary-1");
+  EXPECT_THAT(again, HasReason(ErrorReason::kUpstreamSystemError));
+  EXPECT_EQ(Calls(), 1u);
 }
 
 TEST_F(CachedAccessTokenTest, CallsNobodyOnceDestroyed) {
