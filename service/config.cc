@@ -48,7 +48,8 @@ ABSL_FLAG(size_t, store_max_tasks, 100'000,
           "ended tasks kept in the state file; when there are more, the oldest leave");
 ABSL_FLAG(double, upstream_qps, 18, "calls to DingTalk per second; 0 = unlimited");
 ABSL_FLAG(int64_t, upstream_monthly_calls, 5000, "calls to DingTalk per natural month (UTC+8); 0 = unlimited");
-ABSL_FLAG(double, unary_reserve, 0.1, "share of the month's calls that polls leave to those who wait for an answer");
+ABSL_FLAG(double, unary_reserve, 0.1,
+          "share of the month's calls that polls leave to callers, which wait for an answer");
 ABSL_FLAG(absl::Duration, default_max_staleness, absl::Seconds(1),
           "how old an answer may be when the caller does not say");
 ABSL_FLAG(absl::Duration, min_poll_interval, absl::Seconds(1), "the shortest time between two polls of one task");

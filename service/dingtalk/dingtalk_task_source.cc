@@ -25,10 +25,9 @@ absl::Status InvalidTaskId() {
 
 // `rejection`, of a token that had just been renewed.
 absl::Status RejectedAgain(const absl::Status& rejection) {
-  return MakeError(DetailsOf(rejection),
-                   absl::StrCat("DingTalk also rejected a new access token; check that the token, "
-                                "or --app_key, is of the organisation whose tasks are asked for: ",
-                                rejection.message()));
+  ErrorDetails details = DetailsOf(rejection);
+  details.log_detail = "check that the token, or --app_key, is of the organisation whose tasks are asked for";
+  return MakeError(details, absl::StrCat("DingTalk also rejected a new access token: ", rejection.message()));
 }
 
 // `error`, of a call that was given up before it was made.

@@ -36,7 +36,7 @@ constexpr size_t kMaxMessage = 200;
 constexpr size_t kMaxIdentifier = 100;
 constexpr size_t kMaxScopes = 5;
 
-// What stands for the scopes in a row's advice.
+// What stands for the scopes in a row's message.
 constexpr absl::string_view kScopes = "$scopes";
 
 enum class Match { kAnyCode, kIs, kStartsWith, kContains };
@@ -45,8 +45,10 @@ struct Verdict {
   ErrorReason reason;
   Persistence persistence;
   std::optional<absl::Duration> retry_after;
-  // What happened and what to do.
-  absl::string_view advice;
+  // For callers: what happened, and what the app lacks in DingTalk's console.
+  absl::string_view message;
+  // For the log, may be empty: what to look at here.
+  absl::string_view log_detail = "";
 };
 
 struct Pattern {
@@ -66,8 +68,8 @@ constexpr std::optional<absl::Duration> kUnset = std::nullopt;
 constexpr std::optional<absl::Duration> kSoon = absl::Seconds(1);
 
 constexpr Verdict kBanned = {ErrorReason::kUpstreamIpBanned, Persistence::kPaused, absl::Seconds(300),
-                             "DingTalk's gateway has banned this host's address, as after 10,000 calls in 20 s, or "
-                             "--dingtalk_base_url does not lead to DingTalk"};
+                             "DingTalk's gateway has banned this server's address, as after 10,000 calls in 20 s",
+                             "unless --dingtalk_base_url does not lead to DingTalk"};
 
 // The first row that fits counts: codes that are sure of themselves, then statuses.
 constexpr Row kRows[] = {
@@ -105,7 +107,7 @@ constexpr Row kRows[] = {
 
     {{300, 399, Match::kAnyCode, ""},
      {ErrorReason::kUpstreamUnavailable, Persistence::kTransient, kSoon,
-      "redirects are not followed, as they would carry the access token elsewhere; check --dingtalk_base_url"}},
+      "redirects are not followed, as they would carry the access token elsewhere", "check --dingtalk_base_url"}},
     {{401, 401, Match::kAnyCode, ""},
      {ErrorReason::kUpstreamUnauthenticated, Persistence::kPermanent, kUnset, "DingTalk rejected the access token"}},
     {{403, 403, Match::kAnyCode, ""},
@@ -212,7 +214,7 @@ std::optional<absl::Duration> RetryAfter(const Verdict& verdict, absl::Duration 
 
 std::string MessageOf(const Verdict& verdict, int http_status, const Refusal& refusal) {
   const std::string scopes = refusal.scopes.empty() ? std::string(kTaskScope) : absl::StrJoin(refusal.scopes, ", ");
-  std::string message = absl::StrCat(absl::StrReplaceAll(verdict.advice, {{kScopes, scopes}}), " (HTTP ", http_status);
+  std::string message = absl::StrCat(absl::StrReplaceAll(verdict.message, {{kScopes, scopes}}), " (HTTP ", http_status);
   if (!refusal.code.empty()) absl::StrAppend(&message, ", ", refusal.code);
   if (!refusal.message.empty()) absl::StrAppend(&message, ": \"", refusal.message, "\"");
   message += ')';
@@ -232,6 +234,7 @@ absl::Status ErrorOf(const HttpResponse& response, absl::string_view secret) {
   details.persistence = verdict.persistence;
   details.retry_after = RetryAfter(verdict, RetryAfterOf(response));
   details.http_status = response.status;
+  details.log_detail = std::string(verdict.log_detail);
   const std::string message = MessageOf(verdict, response.status, refusal);
   details.upstream_code = std::move(refusal.code);
   details.upstream_request_id = refusal.request_id.empty()

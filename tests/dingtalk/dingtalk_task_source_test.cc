@@ -186,6 +186,8 @@ TEST_F(DingTalkTaskSourceTest, GivesUpWhenTheNewTokenIsRejectedToo) {
   EXPECT_EQ(details.upstream_code, "InvalidAuthentication");
   EXPECT_EQ(details.upstream_request_id, "from-body");
   EXPECT_TRUE(absl::StrContains(info.status().message(), "new access token")) << info.status();
+  EXPECT_FALSE(absl::StrContains(info.status().message(), "--app_key")) << info.status();
+  EXPECT_TRUE(absl::StrContains(details.log_detail, "--app_key")) << details.log_detail;
   // The second is not to be handed out again either.
   EXPECT_EQ(tokens_.invalidated, (std::vector<std::string>{"canary-1", "canary-2"}));
 }

@@ -251,7 +251,7 @@ TEST(ErrorTable, SaysThatTheAddressMustBeAllowed) {
 TEST(ErrorTable, SaysThatRedirectsAreNotFollowed) {
   const absl::Status error = ErrorOf(Answer(302, ""));
   EXPECT_TRUE(absl::StrContains(error.message(), "redirects are not followed")) << error;
-  EXPECT_TRUE(absl::StrContains(error.message(), "--dingtalk_base_url")) << error;
+  EXPECT_TRUE(absl::StrContains(DetailsOf(error).log_detail, "--dingtalk_base_url")) << error;
 }
 
 TEST(ErrorTable, HonoursRetryAfterWithinBounds) {

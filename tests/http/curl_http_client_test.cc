@@ -220,6 +220,8 @@ TEST(CurlHttpClient, TellsAClosedPortAsUnavailable) {
   }
   const absl::StatusOr<HttpResponse> response = GetFrom(url);
   EXPECT_THAT(response, HasReason(ErrorReason::kUpstreamUnavailable));
+  EXPECT_THAT(DetailsOf(response.status()).log_detail, testing::HasSubstr("127.0.0.1"));
+  EXPECT_THAT(std::string(response.status().message()), testing::Not(testing::HasSubstr("127.0.0.1")));
 }
 
 TEST(CurlHttpClient, TellsAnAnswerThatIsNotHttpAsMalformed) {

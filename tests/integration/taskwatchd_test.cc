@@ -17,6 +17,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
+#include "tests/dingtalk_standin/dingtalk_model.h"
+#include "tests/dingtalk_standin/dingtalk_server.h"
 #include "tests/fakes/raw_grpc_client.h"
 #include "tests/fakes/secret_path.h"
 #include "tests/integration/calls.h"
@@ -48,6 +50,40 @@ TEST(Taskwatchd, ReadsItsFlagsFromAFile) {
   file.Write(absl::StrCat("--listen=127.0.0.1:0\n--state_file=:memory:\n--dingtalk_base_url=", gateway.url(), "\n"));
   ChildProcess process({kTaskwatchd, absl::StrCat("--flagfile=", file.path())}, {{"DINGTALK_ACCESS_TOKEN", kToken}});
   EXPECT_THAT(process.AwaitLine("listening on "), HasSubstr(gateway.url()));
+}
+
+TEST(Taskwatchd, TellsItsLogAndNotItsCallersWhatToLookAt) {
+  standin::DingTalkServer::Options options;
+  options.model.static_tokens = {kToken};
+  const std::unique_ptr<standin::DingTalkServer> gateway = *standin::DingTalkServer::Start(options);
+  SecretPath secret;
+  secret.Write("not-the-right-one");
+  struct {
+    std::string url;
+    Flags flags;
+    std::string reason;
+    std::string logged;
+  } const rows[] = {
+      {gateway->base_url(),
+       {absl::StrCat("--access_token_file=", secret.path())},
+       "UPSTREAM_UNAUTHENTICATED",
+       secret.path()},
+      {gateway->base_url(),
+       {absl::StrCat("--app_key=", options.model.app_key), absl::StrCat("--app_secret_file=", secret.path())},
+       "UPSTREAM_UNAUTHENTICATED",
+       "check --app_key and --app_secret_file"},
+      {"http://127.0.0.1:1",
+       {absl::StrCat("--access_token_file=", secret.path())},
+       "UPSTREAM_UNAVAILABLE",
+       "127.0.0.1 port 1"},
+  };
+  for (const auto& row : rows) {
+    Taskwatchd taskwatchd(row.url, row.flags, {});
+    const CallError error = ErrorIn(Get(taskwatchd.stub(), "abcd").status);
+    EXPECT_EQ(error.reason, row.reason) << error;
+    EXPECT_THAT(error.message, testing::Not(testing::AnyOf(HasSubstr("--"), HasSubstr("/"), HasSubstr("127.0.0.1"))));
+    EXPECT_THAT(taskwatchd.process().AwaitLine(absl::StrCat("upstream: ", row.reason)), HasSubstr(row.logged));
+  }
 }
 
 class EndingSignal : public testing::TestWithParam<int> {};

@@ -29,9 +29,11 @@ void FixedAccessToken::GetToken(Done done) {
     ErrorDetails details;
     details.reason = ErrorReason::kUpstreamUnauthenticated;
     details.persistence = Persistence::kPermanent;
-    token = MakeError(details, absl::StrCat("DingTalk rejected the access token in ", origin_,
-                                            ": start the service with a new one, or let it fetch them with --app_key "
-                                            "and --app_secret_file"));
+    details.not_asked = true;
+    details.log_detail = absl::StrCat("the token is of ", origin_,
+                                      ": start the service with a new one, or let it fetch them with --app_key and "
+                                      "--app_secret_file");
+    token = MakeError(details, "DingTalk rejected this server's access token");
   }
   PostAnswer(loop_, lifetime_, std::move(done), std::move(token));
 }

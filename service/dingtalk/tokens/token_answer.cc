@@ -36,7 +36,8 @@ absl::Status RefusalIn(const HttpResponse& response, absl::string_view app_secre
     details.reason = ErrorReason::kUpstreamUnauthenticated;
     details.persistence = Persistence::kPermanent;
     details.retry_after.reset();
-    return MakeError(details, absl::StrCat("DingTalk issues no access token: ", advice, " (HTTP ", details.http_status,
+    details.log_detail = std::string(advice);
+    return MakeError(details, absl::StrCat("DingTalk issues no access token to this server (HTTP ", details.http_status,
                                            details.upstream_code.empty() ? "" : ", ", details.upstream_code, ")"));
   };
   const bool refused = 400 <= response.status && response.status <= 499;

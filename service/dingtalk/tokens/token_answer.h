@@ -15,9 +15,9 @@ namespace taskwatch {
 //
 // A refusal is an error as ErrorOf gives it (error_table.h), except where that speaks of a task or of a token: what the
 // documentation says of a wrong key or secret, and everything that suggests that the call went to the wrong place, is
-// kUpstreamUnauthenticated, kPermanent, and its message names the settings to check. A 200 without a usable token and
-// lifetime is kUpstreamMalformedResponse, kTransient; nothing of it is quoted. `app_secret` was sent with the request
-// and appears in no message. Pure.
+// kUpstreamUnauthenticated, kPermanent, and its `log_detail` names the settings to check. A 200 without a usable token
+// and lifetime is kUpstreamMalformedResponse, kTransient; nothing of it is quoted. `app_secret` was sent with the
+// request and appears in no message. Pure.
 absl::StatusOr<IssuedToken> IssuedTokenIn(const HttpResponse& response, absl::string_view app_secret);
 
 }  // namespace taskwatch

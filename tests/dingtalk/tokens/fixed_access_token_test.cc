@@ -44,7 +44,8 @@ TEST(FixedAccessToken, IsHandedOutUntilItIsRejected) {
   EXPECT_FALSE((*provider)->HasToken());
   const absl::StatusOr<std::string> rejected = TokenOf(loop, **provider);
   ASSERT_THAT(rejected, HasReason(ErrorReason::kUpstreamUnauthenticated));
-  EXPECT_TRUE(absl::StrContains(rejected.status().message(), "DINGTALK_ACCESS_TOKEN")) << rejected.status();
+  EXPECT_TRUE(absl::StrContains(DetailsOf(rejected.status()).log_detail, "DINGTALK_ACCESS_TOKEN")) << rejected.status();
+  EXPECT_FALSE(absl::StrContains(rejected.status().message(), "DINGTALK_ACCESS_TOKEN")) << rejected.status();
   EXPECT_FALSE(absl::StrContains(rejected.status().ToString(), "canary")) << rejected.status();
 }
 

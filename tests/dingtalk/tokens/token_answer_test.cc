@@ -76,7 +76,7 @@ struct Row {
   std::string body;
   ErrorReason reason;
   Persistence persistence;
-  // A part of the message.
+  // A part of the message, or of what the log is told beside it.
   std::string says;
 };
 
@@ -119,7 +119,8 @@ TEST(TokenAnswer, TellsWhatToCheck) {
     EXPECT_THAT(error, HasReason(row.reason)) << row.status << row.body << error;
     EXPECT_EQ(DetailsOf(error).persistence, row.persistence) << row.status << row.body << error;
     EXPECT_EQ(DetailsOf(error).http_status, row.status) << row.body << error;
-    EXPECT_TRUE(absl::StrContains(error.message(), row.says)) << row.status << row.body << error;
+    const std::string says = absl::StrCat(error.message(), "; ", DetailsOf(error).log_detail);
+    EXPECT_TRUE(absl::StrContains(says, row.says)) << row.status << row.body << says;
   }
 }
 
