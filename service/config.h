@@ -50,6 +50,8 @@ struct Config {
   absl::Duration default_get_timeout = absl::Seconds(60);
   size_t max_watchers = 0;
   size_t max_open_calls = 0;
+  // For how long it is known how fast a task went that nobody asks for. No flag: it costs little, and saves calls.
+  absl::Duration linger = absl::Minutes(10);
   absl::Duration drain_timeout;
   size_t cache_tasks = 0;
 };

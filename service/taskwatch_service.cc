@@ -76,6 +76,7 @@ TaskTracker::Options TrackerOptions(const Config& config, CallQueue* queue, Stat
   options.error_budget = config.upstream_error_budget;
   options.poll_limits.min_interval = config.min_poll_interval;
   options.poll_limits.max_interval = config.max_poll_interval;
+  options.lingering.duration = config.linger;
   options.seed = std::random_device()();
   options.slowdown = [queue] { return queue->Slowdown(); };
   options.finished_tasks = store;

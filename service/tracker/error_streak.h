@@ -25,6 +25,10 @@ class ErrorStreak {
 
   // Whether the last fetch has failed.
   bool failing() const { return !last_error_.ok(); }
+  // The watches have ended for it, or nobody has asked for the task when the next fetch was due: who comes now has the
+  // whole error budget. How far to back off stays known.
+  void RestartBudget() { transient_since_.reset(); }
+
   // How many fetches have failed in a row, without those for which the upstream was not asked.
   int length() const { return length_; }
   // The latest error; OK if there is none.

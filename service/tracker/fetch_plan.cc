@@ -12,12 +12,19 @@ void FetchPlan::Begin() {
   ++latest_;
 }
 
+void FetchPlan::End() {
+  KeepTime();
+  in_flight_ = false;
+  last_answer_ = loop_->Now();
+}
+
 void FetchPlan::KeepTime() {
   const absl::Time now = loop_->Now();
   if (const absl::Duration back = seen_ - now; back > absl::ZeroDuration()) {
     poll_time_ -= back;
     retry_time_ -= back;
     timer_time_ -= back;
+    last_answer_ -= back;
   }
   seen_ = now;
 }

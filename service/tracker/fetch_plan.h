@@ -26,14 +26,22 @@ class FetchPlan {
 
   // The next fetch begins now, and the timer is cancelled.
   void Begin();
-  // The fetch in flight has been answered, or cancelled before it was made.
-  void End() { in_flight_ = false; }
+  // The fetch in flight has been answered.
+  void End();
+  // The fetch in flight has been given up before it was made.
+  void GiveUp() { in_flight_ = false; }
 
   bool in_flight() const { return in_flight_; }
   // The number of the latest fetch; 0 before the first.
   uint64_t latest() const { return latest_; }
   // When the latest fetch began.
   absl::Time start() const { return start_; }
+  // When one was answered last, also for another plan for the same task; the infinite past if none was.
+  absl::Time last_answer() const { return last_answer_; }
+  void set_last_answer(absl::Time time) {
+    KeepTime();
+    last_answer_ = time;
+  }
 
   // When watchers want the next poll: the past if at once, the infinite future if never.
   void set_poll_time(absl::Time time) {
@@ -67,6 +75,7 @@ class FetchPlan {
   bool in_flight_ = false;
   uint64_t latest_ = 0;
   absl::Time start_;
+  absl::Time last_answer_ = absl::InfinitePast();
   absl::Time poll_time_ = absl::InfiniteFuture();
   absl::Time retry_time_ = absl::InfinitePast();
   EventLoop::TimerId timer_;

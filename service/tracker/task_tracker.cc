@@ -31,7 +31,12 @@ bool IsWorthRetrying(const ErrorDetails& details) {
 }  // namespace
 
 TaskTracker::TaskTracker(EventLoop* loop, TaskSource* source, SnapshotCache* cache, const Options& options)
-    : loop_(loop), source_(source), cache_(cache), options_(options), random_(options.seed) {}
+    : loop_(loop),
+      source_(source),
+      cache_(cache),
+      options_(options),
+      random_(options.seed),
+      lingering_(options.lingering) {}
 
 TaskTracker::GetId TaskTracker::Get(absl::string_view task_id, absl::Duration max_staleness, absl::Time deadline,
                                     GetDone done) {
@@ -76,8 +81,8 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
   if (!entry.audience.Add(id, subscriber, poll_interval)) return WatchStart{0, entry.snapshot};
   ++watchers_;
   // After an error a wish does not count, and newcomers must not put off the next attempt, nor bring it forward.
-  const bool wish_counts = wish != entry.audience.ShortestPollInterval() && !entry.errors.failing();
-  if (is_first || wish_counts) PlanNextPoll(entry);
+  const bool counts = is_first || wish != entry.audience.ShortestPollInterval();
+  if (counts && !entry.errors.failing()) PlanNextPoll(entry);
   WatchStart start{id, entry.snapshot};
   // A get's deadline is not the watcher's.
   if (entry.fetch.in_flight() && is_first) source_->Join(task_id, FetchOptionsOf(entry));
@@ -107,6 +112,7 @@ TaskTracker::PollState TaskTracker::PollStateOf(absl::string_view task_id) const
 TaskTracker::Stats TaskTracker::stats() const {
   Stats stats = stats_;
   stats.entries = entries_.size();
+  stats.lingering = lingering_.size();
   stats.watchers = watchers_;
   stats.waiting_gets = gets_.size();
   return stats;
@@ -116,6 +122,8 @@ TaskSnapshotPtr TaskTracker::Latest(absl::string_view task_id) {
   const auto entry = entries_.find(task_id);
   // The cache may have lost it.
   if (entry != entries_.end() && entry->second.snapshot != nullptr) return entry->second.snapshot;
+  const LingeringTask* const lingering = lingering_.Find(task_id, loop_->Now());
+  if (lingering != nullptr && lingering->snapshot != nullptr) return lingering->snapshot;
   if (TaskSnapshotPtr snapshot = cache_->Find(task_id)) return snapshot;
   // For a task that has an entry it was tried already.
   return entry == entries_.end() ? Recall(task_id) : nullptr;
@@ -152,10 +160,22 @@ std::optional<absl::StatusOr<TaskSnapshotPtr>> TaskTracker::KnownAnswer(absl::st
 TaskTracker::Entry& TaskTracker::EntryOf(absl::string_view task_id) {
   const auto [found, inserted] = entries_.try_emplace(task_id, task_id, loop_);
   Entry& entry = found->second;
-  if (inserted) {
-    entry.snapshot = cache_->Find(task_id);
-    if (entry.snapshot != nullptr) entry.progress = ProgressHistory(*entry.snapshot);
+  if (!inserted) return entry;
+  const absl::Time now = loop_->Now();
+  if (std::optional<LingeringTask> task = lingering_.Take(task_id, now)) {
+    entry.snapshot = std::move(task->snapshot);
+    entry.progress = task->progress;
+    entry.errors = std::move(task->errors);
+    // Nobody has found out meanwhile whether the trouble was over.
+    if (now > task->poll_time) entry.errors.RestartBudget();
+    entry.fetch.set_poll_time(task->poll_time);
+    entry.fetch.set_last_answer(task->last_answer);
+    return entry;
   }
+  entry.snapshot = cache_->Find(task_id);
+  if (entry.snapshot == nullptr) return entry;
+  entry.progress = ProgressHistory(*entry.snapshot);
+  entry.fetch.set_last_answer(entry.snapshot->observe_time);
   return entry;
 }
 
@@ -163,15 +183,31 @@ void TaskTracker::Settle(Entry& entry) {
   if (!entry.gets.empty() || !entry.audience.empty()) return ScheduleFetch(entry);
   if (entry.fetch.in_flight()) {
     if (!source_->Cancel(entry.task_id)) return;
-    entry.fetch.End();
+    entry.fetch.GiveUp();
     ++stats_.fetches_cancelled;
+  }
+  Forget(entry);
+}
+
+void TaskTracker::Forget(Entry& entry) {
+  const bool known = entry.snapshot != nullptr || entry.errors.failing();
+  if (known && !IsFinal(entry.snapshot)) {
+    LingeringTask task;
+    task.snapshot = std::move(entry.snapshot);
+    task.progress = entry.progress;
+    task.errors = std::move(entry.errors);
+    task.poll_time = entry.fetch.poll_time();
+    task.last_answer = entry.fetch.last_answer();
+    lingering_.Add(entry.task_id, std::move(task), loop_->Now());
   }
   entries_.erase(entry.task_id);
 }
 
 void TaskTracker::PlanNextPoll(Entry& entry) {
-  if (entry.audience.empty() || IsFinal(entry.snapshot)) return entry.fetch.set_poll_time(absl::InfiniteFuture());
+  if (IsFinal(entry.snapshot)) return entry.fetch.set_poll_time(absl::InfiniteFuture());
   const bool failing = entry.errors.failing();
+  // Planned when somebody watches again.
+  if (entry.audience.empty() && !failing) return;
   if (entry.snapshot == nullptr && !failing) return entry.fetch.set_poll_time(absl::InfinitePast());
   PollConditions conditions;
   conditions.consecutive_errors = entry.errors.length();
@@ -241,6 +277,9 @@ void TaskTracker::OnFetchError(Entry& entry, const absl::Status& error, Calls& c
   const bool budget_spent =
       details.persistence == Persistence::kTransient && entry.errors.TransientFor(now) >= options_.error_budget;
   if (details.persistence == Persistence::kPermanent || budget_spent) EndWatches(entry, error, calls);
+  // Whoever comes back finds out for himself whether somebody has changed something.
+  if (details.persistence == Persistence::kPermanent) entry.errors.Reset();
+  if (budget_spent) entry.errors.RestartBudget();
 }
 
 void TaskTracker::Observe(Entry& entry, TaskInfo info) {

@@ -28,6 +28,7 @@
 #include "service/tracker/audience.h"
 #include "service/tracker/error_streak.h"
 #include "service/tracker/fetch_plan.h"
+#include "service/tracker/lingering_tasks.h"
 #include "service/tracker/poll_schedule.h"
 #include "service/tracker/progress_history.h"
 #include "service/tracker/snapshot_cache.h"
@@ -41,8 +42,14 @@ namespace taskwatch {
 // - ErrorStreak: the errors since a fetch last succeeded;
 // - WaitingGets: the gets, and which fetch answers which of them;
 // - Audience: the watchers, and what each of them was told.
-// An entry without gets, watchers and fetch is erased; its snapshot stays in the cache. A task that has ended is final:
-// it is neither fetched nor changed again.
+// An entry without gets, watchers and fetch is erased. What it knew of the task lingers for a while: whoever comes back
+// goes on with its poll schedule, so that a stream that is rotated, or a loop of waits, costs what one watch costs:
+//
+//   10:00:00  a task of one hour is polled, the next poll is due at 10:00:36, the watcher leaves at 10:00:10
+//   10:00:20  it comes back: is told the snapshot, the poll comes at 10:00:36
+//   10:00:50  had it come back only now, the poll would come at once
+//
+// A task that nobody asks for is never polled. A task that has ended is final: it is neither fetched nor changed again.
 //
 // Retries are decided here and nowhere below: a get is tried up to `max_attempts` times, a watched task again and
 // again, as its poll schedule says.
@@ -60,6 +67,8 @@ class TaskTracker {
     // For how long all fetches of a task must have failed with transient errors before its watches end.
     absl::Duration error_budget = absl::Minutes(2);
     PollLimits poll_limits;
+    // For how long, and of how many tasks, it is kept what is known of a task that nobody asks for.
+    LingeringTasks::Options lingering;
     // For the jitter.
     uint64_t seed = 0;
     // Returns the factor, at least 1, by which polls are slowed down so that the month's calls last. Unset: 1.
@@ -79,6 +88,8 @@ class TaskTracker {
     // Final states found in `finished_tasks` and not in the cache.
     uint64_t recalled = 0;
     size_t entries = 0;
+    // Tasks without an entry of which more is known than the snapshot.
+    size_t lingering = 0;
     size_t watchers = 0;
     size_t waiting_gets = 0;
   };
@@ -170,6 +181,8 @@ class TaskTracker {
   // fetch that nobody wants any more, and erases the entry if it has no gets, no watchers and no fetch in flight;
   // otherwise sees to its next fetch.
   void Settle(Entry& entry);
+  // Erases the entry; what is worth it lingers.
+  void Forget(Entry& entry);
 
   // Decides when the watchers want the next poll.
   void PlanNextPoll(Entry& entry);
@@ -205,6 +218,8 @@ class TaskTracker {
   size_t watchers_ = 0;
   Stats stats_;
   absl::node_hash_map<std::string, Entry> entries_;
+  // Of no task that has an entry.
+  LingeringTasks lingering_;
   absl::node_hash_map<std::string, Refusal> refusals_;
   // The gets that have been neither answered nor cancelled.
   absl::flat_hash_map<GetId, GetDone> gets_;
