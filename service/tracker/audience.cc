@@ -17,6 +17,18 @@ bool Audience::Add(WatchId id, TaskSubscriber* subscriber, std::optional<absl::D
   return true;
 }
 
+void Audience::Hold(WatchId id) {
+  const auto watcher = watchers_.find(id);
+  if (watcher != watchers_.end()) watcher->second.told_version = kHeld;
+}
+
+void Audience::Release(WatchId id) {
+  const auto watcher = watchers_.find(id);
+  if (watcher == watchers_.end() || watcher->second.told_version != kHeld) return;
+  watcher->second.told_version = kNothing;
+  ++news_;
+}
+
 bool Audience::Remove(WatchId id) {
   const auto watcher = watchers_.find(id);
   if (watcher == watchers_.end()) return false;
@@ -56,22 +68,27 @@ bool Audience::TellMore(const TaskSnapshotPtr& snapshot) {
 bool Audience::TellSlice(const TaskSnapshotPtr& snapshot) {
   const bool final = IsDone(snapshot->info.state);
   closed_ = closed_ || final;
-  if (pass_reached_ == 0) pass_version_ = version_;
+  if (pass_reached_ == 0) {
+    if (pass_news_ == news_) return false;
+    pass_news_ = news_;
+  }
   size_t told = 0;
   auto watcher = watchers_.upper_bound(pass_reached_);
   while (watcher != watchers_.end() && told < kSlice) {
     pass_reached_ = watcher->first;
-    const bool knows = std::exchange(watcher->second.told_version, version_) == version_;
+    uint64_t& told_version = watcher->second.told_version;
+    const bool pass_by = told_version == version_ || (told_version == kHeld && !final);
+    if (!pass_by) told_version = version_;
     TaskSubscriber* const subscriber = watcher->second.subscriber;
     watcher = final ? Erase(watcher) : std::next(watcher);
-    if (knows) continue;
+    if (pass_by) continue;
     subscriber->OnUpdate(snapshot);
     ++told;
   }
   if (watcher == watchers_.end()) {
     pass_reached_ = 0;
-    // If the task has changed since the pass began, its first watchers are to be told once more.
-    if (pass_version_ == version_) return false;
+    // If there were news since the pass began, its first watchers may have to be told once more.
+    if (pass_news_ == news_) return false;
   }
   more_outstanding_ = true;
   return true;

@@ -33,6 +33,11 @@ class Audience {
   // Returns false and adds nobody once Tell was given the final state: that is all that there is to tell.
   [[nodiscard]] bool Add(WatchId id, TaskSubscriber* subscriber, std::optional<absl::Duration> poll_interval);
 
+  // From now on a watcher is told nothing, unless the task has ended, until Release. Both do nothing if it has gone.
+  void Hold(WatchId id);
+  // The watcher is told by the next call of Tell or TellMore what the state is, even if nothing has changed.
+  void Release(WatchId id);
+
   // Removes a watcher, which is not called again; returns whether it was there.
   bool Remove(WatchId id);
 
@@ -46,7 +51,10 @@ class Audience {
   std::optional<absl::Duration> ShortestPollInterval() const;
 
   // Records that the task has changed. Its watchers are told by the next call of Tell, or by TellMore.
-  void NoteChange() { ++version_; }
+  void NoteChange() {
+    ++version_;
+    ++news_;
+  }
 
   // Tells watchers about the latest change, if they have not been told yet, and removes them if `snapshot`, the latest
   // state, is final. Returns true if some are left, so that TellMore is to be posted. Does nothing and returns false
@@ -57,10 +65,14 @@ class Audience {
   bool TellMore(const TaskSnapshotPtr& snapshot);
 
  private:
+  // Instead of a version: nothing was told, and nothing is to be told.
+  static constexpr uint64_t kNothing = 0;
+  static constexpr uint64_t kHeld = UINT64_MAX;
+
   struct Watcher {
     TaskSubscriber* subscriber;
     std::optional<absl::Duration> poll_interval;
-    // The version that it was told last.
+    // The version that it was told last; or one of the two below.
     uint64_t told_version;
   };
 
@@ -75,11 +87,13 @@ class Audience {
   absl::btree_map<absl::Duration, size_t> wishes_;
   // Whether the final state is being told, or has been.
   bool closed_ = false;
-  // Counts changes.
-  uint64_t version_ = 0;
-  // A pass over all watchers, one slice after the other: the version at its beginning, the watcher that it reached
-  // last (0 between passes), and whether a TellMore is outstanding.
-  uint64_t pass_version_ = 0;
+  // Counts changes, from 1.
+  uint64_t version_ = 1;
+  // Counts what makes a pass over the watchers worth while.
+  uint64_t news_ = 0;
+  // A pass over all watchers, one slice after the other: the count of news at its beginning, the watcher that it
+  // reached last (0 between passes), and whether a TellMore is outstanding.
+  uint64_t pass_news_ = 0;
   WatchId pass_reached_ = 0;
   bool more_outstanding_ = false;
 };

@@ -14,6 +14,7 @@
 #include "service/task/task_info.h"
 #include "service/tracker/error_streak.h"
 #include "service/tracker/progress_history.h"
+#include "service/tracker/recent_etags.h"
 
 namespace taskwatch {
 
@@ -21,6 +22,7 @@ namespace taskwatch {
 struct LingeringTask {
   // The latest state, or null.
   TaskSnapshotPtr snapshot;
+  RecentEtags etags;
   ProgressHistory progress;
   ErrorStreak errors;
   // When the next poll was due, after an error.

@@ -70,7 +70,7 @@ bool TaskTracker::CancelGet(absl::string_view task_id, GetId id) {
 
 absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view task_id,
                                                            std::optional<absl::Duration> poll_interval,
-                                                           TaskSubscriber* subscriber) {
+                                                           TaskSubscriber* subscriber, absl::string_view last_etag) {
   TaskSnapshotPtr snapshot = Latest(task_id);
   if (IsFinal(snapshot)) return WatchStart{0, std::move(snapshot)};
   if (const absl::Status* refusal = RefusalOf(task_id)) return *refusal;
@@ -83,9 +83,15 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
   // After an error a wish does not count, and newcomers must not put off the next attempt, nor bring it forward.
   const bool counts = is_first || wish != entry.audience.ShortestPollInterval();
   if (counts && !entry.errors.failing()) PlanNextPoll(entry);
-  WatchStart start{id, entry.snapshot};
+  const bool resuming = MustResume(entry, last_etag);
   // A get's deadline is not the watcher's.
-  if (entry.fetch.in_flight() && is_first) source_->Join(task_id, FetchOptionsOf(entry));
+  bool joined = false;
+  if (entry.fetch.in_flight() && (is_first || resuming)) joined = source_->Join(task_id, FetchOptionsOf(entry));
+  if (resuming) {
+    entry.audience.Hold(id);
+    entry.resuming.Add(id, joined ? entry.fetch.latest() : entry.fetch.latest() + 1, RecentEtags::KeyOf(last_etag));
+  }
+  WatchStart start{id, resuming ? nullptr : entry.snapshot, resuming};
   ScheduleFetch(entry);
   return start;
 }
@@ -96,6 +102,7 @@ void TaskTracker::Unwatch(absl::string_view task_id, WatchId id) {
   Entry& entry = found->second;
   const std::optional<absl::Duration> wish = entry.audience.ShortestPollInterval();
   if (!entry.audience.Remove(id)) return;
+  entry.resuming.Remove(id);
   --watchers_;
   if (wish != entry.audience.ShortestPollInterval() && !entry.errors.failing()) PlanNextPoll(entry);
   Settle(entry);
@@ -105,7 +112,7 @@ TaskTracker::PollState TaskTracker::PollStateOf(absl::string_view task_id) const
   const auto found = entries_.find(task_id);
   if (found == entries_.end()) return {};
   const Entry& entry = found->second;
-  return {entry.snapshot, entry.fetch.in_flight() ? entry.fetch.start() : entry.fetch.poll_time(),
+  return {entry.snapshot, entry.fetch.in_flight() ? entry.fetch.start() : NextPollTime(entry),
           entry.errors.last_error()};
 }
 
@@ -164,6 +171,7 @@ TaskTracker::Entry& TaskTracker::EntryOf(absl::string_view task_id) {
   const absl::Time now = loop_->Now();
   if (std::optional<LingeringTask> task = lingering_.Take(task_id, now)) {
     entry.snapshot = std::move(task->snapshot);
+    entry.etags = task->etags;
     entry.progress = task->progress;
     entry.errors = std::move(task->errors);
     // Nobody has found out meanwhile whether the trouble was over.
@@ -174,6 +182,7 @@ TaskTracker::Entry& TaskTracker::EntryOf(absl::string_view task_id) {
   }
   entry.snapshot = cache_->Find(task_id);
   if (entry.snapshot == nullptr) return entry;
+  entry.etags.Add(RecentEtags::KeyOf(entry.snapshot->etag));
   entry.progress = ProgressHistory(*entry.snapshot);
   entry.fetch.set_last_answer(entry.snapshot->observe_time);
   return entry;
@@ -194,6 +203,7 @@ void TaskTracker::Forget(Entry& entry) {
   if (known && !IsFinal(entry.snapshot)) {
     LingeringTask task;
     task.snapshot = std::move(entry.snapshot);
+    task.etags = entry.etags;
     task.progress = entry.progress;
     task.errors = std::move(entry.errors);
     task.poll_time = entry.fetch.poll_time();
@@ -220,9 +230,30 @@ void TaskTracker::PlanNextPoll(Entry& entry) {
   entry.fetch.set_poll_time(last_poll + NextPollDelay(entry.progress, conditions, options_.poll_limits, Jitter()));
 }
 
+absl::Time TaskTracker::NextPollTime(const Entry& entry) const {
+  const absl::Time planned = entry.fetch.poll_time();
+  if (entry.resuming.empty()) return planned;
+  const absl::Time last = entry.fetch.last_answer();
+  // If the clock was set back, nobody knows how long ago that was.
+  if (last > loop_->Now()) return loop_->Now();
+  return std::min(planned, last + options_.poll_limits.min_interval);
+}
+
+bool TaskTracker::MustResume(const Entry& entry, absl::string_view last_etag) const {
+  if (last_etag.empty() || entry.snapshot == nullptr) return false;
+  // To ask now would be of no use.
+  if (entry.errors.put_off() || entry.errors.retry_after().has_value()) return false;
+  return !entry.etags.Contains(RecentEtags::KeyOf(last_etag));
+}
+
+void TaskTracker::Release(Entry& entry, const std::vector<WatchId>& ids) {
+  for (const WatchId id : ids) entry.audience.Release(id);
+}
+
 void TaskTracker::ScheduleFetch(Entry& entry) {
   if (entry.fetch.in_flight()) return;
-  const absl::Time next = entry.fetch.NextTime(!entry.gets.empty(), !entry.audience.empty());
+  absl::Time next = entry.fetch.NextTime(!entry.gets.empty(), !entry.audience.empty());
+  if (!entry.audience.empty()) next = std::min(next, NextPollTime(entry));
   if (entry.fetch.TimerIsSetFor(next)) return;
   entry.fetch.CancelTimer();
   if (next == absl::InfiniteFuture()) return;
@@ -254,6 +285,7 @@ void TaskTracker::OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result) {
     entry.fetch.set_retry_time(absl::InfinitePast());
     Observe(entry, *std::move(result));
     const bool final = IsDone(entry.snapshot->info.state);
+    Release(entry, entry.resuming.RemoveAnswered(entry.fetch.latest(), entry.etags));
     AnswerGets(final ? entry.gets.RemoveAll() : entry.gets.RemoveAnswered(entry.fetch.latest()), entry.snapshot, calls);
   } else {
     ++stats_.fetches_failed;
@@ -274,6 +306,9 @@ void TaskTracker::OnFetchError(Entry& entry, const absl::Status& error, Calls& c
     refusals_[entry.task_id] = Refusal{error, now + options_.refusal_memory};
   }
   RetryOrFailGets(entry, error, details, calls);
+  // They hear of the newest that can be had. If gets go on at once, that is what they bring.
+  const bool goes_on = details.reason == ErrorReason::kPollDeferred && !entry.gets.empty();
+  if (!goes_on) Release(entry, entry.resuming.RemoveAll());
   const bool budget_spent =
       details.persistence == Persistence::kTransient && entry.errors.TransientFor(now) >= options_.error_budget;
   if (details.persistence == Persistence::kPermanent || budget_spent) EndWatches(entry, error, calls);
@@ -300,6 +335,7 @@ void TaskTracker::Observe(Entry& entry, TaskInfo info) {
   snapshot->change_time = changed ? now : entry.snapshot->change_time;
   snapshot->first_observe_time = entry.snapshot == nullptr ? now : entry.snapshot->first_observe_time;
   if (changed) entry.audience.NoteChange();
+  entry.etags.Add(RecentEtags::KeyOf(snapshot->etag));
   entry.snapshot = std::move(snapshot);
   cache_->Put(entry.snapshot);
   if (options_.finished_tasks != nullptr && IsDone(entry.snapshot->info.state)) {

@@ -31,6 +31,8 @@
 #include "service/tracker/lingering_tasks.h"
 #include "service/tracker/poll_schedule.h"
 #include "service/tracker/progress_history.h"
+#include "service/tracker/recent_etags.h"
+#include "service/tracker/resuming_watchers.h"
 #include "service/tracker/snapshot_cache.h"
 #include "service/tracker/task_subscriber.h"
 #include "service/tracker/waiting_gets.h"
@@ -41,7 +43,8 @@ namespace taskwatch {
 // - FetchPlan: the fetch in flight, and when the next one is due;
 // - ErrorStreak: the errors since a fetch last succeeded;
 // - WaitingGets: the gets, and which fetch answers which of them;
-// - Audience: the watchers, and what each of them was told.
+// - Audience: the watchers, and what each of them was told;
+// - ResumingWatchers: those of them to whom nothing older is to be told than they have seen on another server.
 // An entry without gets, watchers and fetch is erased. What it knew of the task lingers for a while: whoever comes back
 // goes on with its poll schedule, so that a stream that is rotated, or a loop of waits, costs what one watch costs:
 //
@@ -102,8 +105,11 @@ class TaskTracker {
   struct WatchStart {
     // Names the subscription; 0 if there is none, because the task has ended.
     WatchId id = 0;
-    // What is known, or null.
+    // What is known and may be told, or null.
     TaskSnapshotPtr snapshot;
+    // Set if a state is known that must not be told yet, as the watcher may have seen a newer one: OnUpdate tells what
+    // the next fetch brings.
+    bool resuming = false;
   };
 
   // How a watched task is being polled, for heartbeats.
@@ -130,10 +136,15 @@ class TaskTracker {
   bool CancelGet(absl::string_view task_id, GetId id);
 
   // Subscribes to a task and returns its latest known state in one step, so that no change falls between the two.
-  // `poll_interval` is a hint, clamped to the limits; the shortest one among the watchers counts. Fails if
-  // DingTalk refused the task id a moment ago.
+  // `poll_interval` is a hint, clamped to the limits; the shortest one among the watchers counts. Fails if DingTalk
+  // refused the task id a moment ago.
+  //
+  // `last_etag` is that of the last state that the watcher has seen, or empty. If it is none of the task's last eight
+  // known here, it may be of a newer state that another server was told. Then the watcher is told what a fetch that is
+  // made after this call brings, or what is known should that fail. All who ask share that fetch, which is a poll, and
+  // comes no sooner than the shortest poll interval after the last answer. While polls are put off there is none.
   absl::StatusOr<WatchStart> Watch(absl::string_view task_id, std::optional<absl::Duration> poll_interval,
-                                   TaskSubscriber* subscriber);
+                                   TaskSubscriber* subscriber, absl::string_view last_etag = "");
 
   // Ends a subscription: after this returns the subscriber is not called again. Polling stops with the last one, and a
   // fetch is given up as by CancelGet. Does nothing for a subscription that has ended.
@@ -153,11 +164,14 @@ class TaskTracker {
     const std::string task_id;
     // The latest state, or null.
     TaskSnapshotPtr snapshot;
+    RecentEtags etags;
     ProgressHistory progress;
     FetchPlan fetch;
     ErrorStreak errors;
     WaitingGets gets;
     Audience audience;
+    // Those of the audience who are held back.
+    ResumingWatchers resuming;
   };
   struct Refusal {
     absl::Status error;
@@ -186,11 +200,18 @@ class TaskTracker {
 
   // Decides when the watchers want the next poll.
   void PlanNextPoll(Entry& entry);
+  // When it is due: as planned, or sooner for those who resume.
+  absl::Time NextPollTime(const Entry& entry) const;
   // Starts the next fetch if it is due, or else sets the timer for it. Does nothing while one is in flight.
   void ScheduleFetch(Entry& entry);
   void StartFetch(Entry& entry);
   // How urgent the next fetch of the entry is, or the one in flight has become.
   static FetchOptions FetchOptionsOf(const Entry& entry);
+
+  // Whether a watcher with this etag may have seen a newer state than is known, and a fetch may find out.
+  bool MustResume(const Entry& entry, absl::string_view last_etag) const;
+  // Lets these watchers be told what is known.
+  static void Release(Entry& entry, const std::vector<WatchId>& ids);
 
   void OnFetched(Entry& entry, absl::StatusOr<TaskInfo> result);
   void OnFetchError(Entry& entry, const absl::Status& error, Calls& calls);

@@ -13,7 +13,8 @@ WaitSession::~WaitSession() {
 }
 
 void WaitSession::Start() {
-  absl::StatusOr<TaskTracker::WatchStart> start = tracker_->Watch(options_.task_id, std::nullopt, this);
+  absl::StatusOr<TaskTracker::WatchStart> start =
+      tracker_->Watch(options_.task_id, std::nullopt, this, options_.last_etag);
   if (!start.ok()) return AnswerSoon(start.status());
   watch_id_ = start->id;
   if (start->snapshot != nullptr && Answers(*start->snapshot)) return AnswerSoon(std::move(start->snapshot));

@@ -18,7 +18,9 @@ namespace taskwatch {
 
 // Subscribes to the task as a watcher does, and answers once:
 // - with the final state, as soon as it is known;
-// - with any state whose etag differs from `last_etag`, if one was given;
+// - with any state whose etag differs from `last_etag`, if one was given; it is no older than that one's, as far as
+// this
+//   server can find out (TaskTracker::Watch);
 // - with the latest state when `timeout` has passed; if none is known then, with the error of the last poll, or with
 //   DEADLINE_EXCEEDED if DingTalk has not answered at all;
 // - with an error that ends the watch (the task does not exist, say), or the status given to End.

@@ -32,12 +32,14 @@ WatchSession::~WatchSession() {
 
 void WatchSession::Start() {
   if (ended_ || end_.has_value()) return Pump();
-  absl::StatusOr<TaskTracker::WatchStart> start = tracker_->Watch(options_.task_id, options_.poll_interval, this);
+  absl::StatusOr<TaskTracker::WatchStart> start =
+      tracker_->Watch(options_.task_id, options_.poll_interval, this, options_.last_etag);
   if (!start.ok()) {
     end_ = start.status();
     return Pump();
   }
   watch_id_ = start->id;
+  resuming_ = start->resuming;
   age_timer_ =
       loop_->RunAfter(options_.max_age * (1.0 - kJitterShare * tracker_->Jitter()), [this] { End(RotatedError()); });
   if (start->snapshot != nullptr) OnUpdate(start->snapshot);
@@ -46,6 +48,7 @@ void WatchSession::Start() {
 
 void WatchSession::OnUpdate(const TaskSnapshotPtr& snapshot) {
   if (end_.has_value()) return;
+  resuming_ = false;
   const bool final = IsDone(snapshot->info.state);
   if (final) watch_id_ = 0;
   if (snapshot->etag != told_etag_ || final) {
@@ -114,13 +117,14 @@ void WatchSession::Pump() {
 
 void WatchSession::WriteHeartbeat() {
   const TaskTracker::PollState state = tracker_->PollStateOf(options_.task_id);
-  if (state.snapshot != nullptr && state.snapshot->etag != told_etag_) {
+  const bool known = state.snapshot != nullptr && !resuming_;
+  if (known && state.snapshot->etag != told_etag_) {
     // The news is on its way through a large audience and has not come to this watcher yet.
     pending_ = state.snapshot;
     return Pump();
   }
   Heartbeat heartbeat;
-  if (state.snapshot != nullptr) {
+  if (known) {
     heartbeat.etag = told_etag_;
     heartbeat.observe_time = state.snapshot->observe_time;
   }

@@ -24,9 +24,9 @@ namespace taskwatch {
 class WatchSession final : private TaskSubscriber {
  public:
   struct Heartbeat {
-    // Of the latest state, which the watcher has; empty while no state is known.
+    // Of the latest state, which the watcher has; empty while no state is known, or none that is new enough for it.
     std::string etag;
-    // When that state was last confirmed; unset while no state is known.
+    // When that state was last confirmed; unset while the etag is empty.
     std::optional<absl::Time> observe_time;
     absl::Time next_poll_time;
     // OK unless the last poll failed.
@@ -102,6 +102,8 @@ class WatchSession final : private TaskSubscriber {
   TaskSnapshotPtr pending_;
   // Set when the stream is to end; it does as soon as nothing is in flight or pending.
   std::optional<absl::Status> end_;
+  // Set while a state is known that the watcher may have seen a newer one than.
+  bool resuming_ = false;
   bool heartbeat_pending_ = false;
   bool writing_ = false;
   bool wrote_ = false;

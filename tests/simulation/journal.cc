@@ -14,11 +14,12 @@ namespace taskwatch::simulation {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<absl::string_view, 26> kNames = {
+constexpr std::array<absl::string_view, 27> kNames = {
     "FirstMessageIsAStateTheUpstreamHad",
     "FirstMessageAtOnce",
     "ObservationOrder",
     "LatestStateOnly",
+    "ResumesAreNewEnough",
     "NoDuplicateEtagInARow",
     "TerminalExactlyOnceLastAndOk",
     "NoFinalStateLost",

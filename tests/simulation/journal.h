@@ -22,6 +22,7 @@ enum class Invariant {
   kFirstMessageAtOnce,
   kObservationOrder,
   kLatestStateOnly,
+  kResumesAreNewEnough,
   kNoDuplicateEtagInARow,
   kTerminalExactlyOnceLastAndOk,
   kNoFinalStateLost,

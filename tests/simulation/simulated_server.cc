@@ -86,6 +86,7 @@ void RecordedTaskSource::OnFetched(const std::string& task_id, const absl::Statu
     record.transient_since = absl::InfiniteFuture();
     return;
   }
+  record.last_failure = loop_->SteadyNow();
   journal_->Note("tracker: fetch of ", task_id, " failed: ", ShownStatus(result.status()));
   switch (const ErrorDetails details = DetailsOf(result.status()); details.persistence) {
     case Persistence::kPaused:

@@ -42,6 +42,7 @@ class RecordedTaskSource final : public TaskSource {
     // By a clock that nobody sets, and by the server's.
     absl::Time last_success = absl::InfinitePast();
     absl::Time last_success_by_clock = absl::InfinitePast();
+    absl::Time last_failure = absl::InfinitePast();
     absl::Status last_result;
     // The last one for which DingTalk was asked.
     absl::Status last_asked;

@@ -46,6 +46,7 @@ constexpr absl::string_view kToBeTested[] = {
     "servers drained",
     "states told",
     "streams broken off",
+    "streams that resume from elsewhere",
     "streams ended: CANCELLED",
     "streams ended: OK",
     "streams ended: SERVER_DRAINING",

@@ -1,6 +1,7 @@
 #include "tests/simulation/watch_stream.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,8 @@ namespace {
 
 // WatchSession may end a stream by this share of its maximum age early.
 constexpr double kMinAgeShare = 0.9;
+// How many etags of a task TaskTracker remembers.
+constexpr size_t kEtagsRemembered = 8;
 constexpr absl::Duration kCallbackDelay = absl::Milliseconds(50);
 
 std::string Shown(const TaskInfo& info) {
@@ -54,7 +57,9 @@ void WatchStream::Open(absl::Duration silence_limit) {
   interested_ = true;
   server_->source().AddWatcher(options_.task_id);
   call_id_ = server_->AddCall([this](const absl::Status& status) { EndByServer(status); }, [this] { Lose(); });
-  const bool known = !observations().empty() && !server_->forgets();
+  resumption_ = ResumptionNow();
+  if (resumption_ == Resumption::kYes) journal_->Count("streams that resume from elsewhere");
+  const bool known = !observations().empty() && !server_->forgets() && resumption_ == Resumption::kNo;
   session_->Start();
   if (known && !wrote_ && !finished_) {
     journal_->Break(Invariant::kFirstMessageAtOnce, name_, " is told nothing although ", options_.task_id, " is known");
@@ -233,6 +238,38 @@ void WatchStream::End(const absl::Status& status) {
   on_end(status);
 }
 
+WatchStream::Resumption WatchStream::ResumptionNow() const {
+  if (options_.last_etag.empty() || observations().empty() || IsDone(observations().back().info.state)) {
+    return Resumption::kNo;
+  }
+  std::set<std::string> etags;
+  for (auto observation = observations().rbegin(); observation != observations().rend(); ++observation) {
+    etags.insert(observation->etag);
+    if (etags.size() > kEtagsRemembered) break;
+    if (observation->etag != options_.last_etag) continue;
+    // For so long after an answer more is known of a task than that answer.
+    const absl::Duration age = loop_->SteadyNow() - observations().back().received;
+    // A server whose clock was set may have forgotten more.
+    const bool in_time = age < server_->tracker_options().lingering.duration && loop_->Now() == loop_->SteadyNow();
+    const bool remembered = !server_->forgets() && (etags.size() == 1 || in_time);
+    return remembered ? Resumption::kNo : Resumption::kPerhaps;
+  }
+  return Resumption::kYes;
+}
+
+void WatchStream::CheckResumption(const TaskSnapshot& snapshot) {
+  if (std::exchange(resumption_, Resumption::kNo) != Resumption::kYes || IsDone(snapshot.info.state)) return;
+  const RecordedTaskSource::Record& record = server_->source().RecordOf(options_.task_id);
+  const bool asked = observations().back().sent >= opened_;
+  const bool cannot_ask = record.last_failure >= record.last_success;
+  const bool known_after_all =
+      std::any_of(observations().begin(), observations().end(), [this](const auto& observation) {
+        return observation.etag == options_.last_etag && observation.received >= opened_;
+      });
+  if (asked || cannot_ask || known_after_all) return;
+  journal_->Break(Invariant::kResumesAreNewEnough, name_, " is told what was asked for before it came");
+}
+
 bool WatchStream::MayBeEnding() const {
   return cancelled_ || write_failed_ || end_asked_ != absl::InfiniteFuture() ||
          loop_->SteadyNow() - opened_ >= options_.max_age * kMinAgeShare ||
@@ -258,6 +295,7 @@ void WatchStream::CheckState(const TaskSnapshot& snapshot) {
   }
   told_etag_ = snapshot.etag;
   told_state_ = true;
+  CheckResumption(snapshot);
 
   size_t match = next_observation_;
   while (match < observations().size() && observations()[match].info != snapshot.info) ++match;
@@ -287,6 +325,7 @@ void WatchStream::CheckHeartbeat(const WatchSession::Heartbeat& heartbeat) {
     if (!heartbeat.etag.empty() || heartbeat.observe_time.has_value()) broken("names a state although none is known");
     return;
   }
+  if (resumption_ != Resumption::kNo && heartbeat.etag.empty() && !heartbeat.observe_time.has_value()) return;
   const SimulatedHttpClient::Observation& latest = observations().back();
   // What comes at this very moment may still be on its way.
   if (latest.received == loop_->SteadyNow()) return;

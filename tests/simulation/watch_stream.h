@@ -56,6 +56,13 @@ class WatchStream final : private WatchSession::Sink {
   bool ended() const { return finished_; }
 
  private:
+  // Whether the client may have seen a newer state than the server knows, so that the server has to ask first.
+  enum class Resumption {
+    kNo,
+    // If the server has forgotten the state that it has seen.
+    kPerhaps,
+    kYes,
+  };
   using Observations = std::vector<SimulatedHttpClient::Observation>;
 
   void Write(const TaskSnapshot& snapshot) override;
@@ -79,6 +86,8 @@ class WatchStream final : private WatchSession::Sink {
   const Observations& observations() const { return server_->http().ObservationsOf(options_.task_id); }
   // Whether the session may have decided already that the stream ends, so that later news are not for it.
   bool MayBeEnding() const;
+  Resumption ResumptionNow() const;
+  void CheckResumption(const TaskSnapshot& snapshot);
   void CheckUsable(absl::string_view what);
   void CheckSilence(absl::string_view what);
   void CheckState(const TaskSnapshot& snapshot);
@@ -104,6 +113,8 @@ class WatchStream final : private WatchSession::Sink {
   // The end of the last write, or the opening.
   absl::Time idle_since_;
   absl::Time write_began_;
+  // Until the first state is told.
+  Resumption resumption_ = Resumption::kNo;
   bool interested_ = false;
   bool wrote_ = false;
   bool writing_ = false;

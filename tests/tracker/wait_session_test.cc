@@ -115,10 +115,31 @@ TEST_F(WaitSessionTest, AnswersWhenTheTaskEnds) {
 }
 
 TEST_F(WaitSessionTest, AnswersAtOnceWhenTheStateIsNotTheOneKnown) {
+  Observe(Running(2));
   Observe(Running(3));
   StartAndSettle(absl::Minutes(1), EtagOfRunning(2));
   EXPECT_EQ(AnsweredItems(), 3);
   ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, AnswersWithWhatAFetchBringsWhenTheCallerMayKnowANewerState) {
+  Observe(Running(3));
+  loop_.RunFor(absl::Seconds(1));
+  StartAndSettle(absl::Minutes(1), EtagOfRunning(5));
+  EXPECT_FALSE(answer_.has_value()) << "an older state after a newer one";
+  Observe(Running(6));
+  EXPECT_EQ(AnsweredItems(), 6);
+  ExpectNothingLeft();
+}
+
+TEST_F(WaitSessionTest, WaitsOnWhenThatFetchBringsWhatTheCallerHas) {
+  Observe(Running(3));
+  loop_.RunFor(absl::Seconds(1));
+  StartAndSettle(absl::Minutes(1), EtagOfRunning(5));
+  Observe(Running(5));
+  EXPECT_FALSE(answer_.has_value());
+  Observe(Running(6));
+  EXPECT_EQ(AnsweredItems(), 6);
 }
 
 TEST_F(WaitSessionTest, AnswersWhenTheStateIsNoLongerTheOneKnown) {
@@ -216,6 +237,7 @@ TEST_F(WaitSessionTest, AnswersWithWhatWasKnownAtItsStartWhenItIsEndedAtOnce) {
 }
 
 TEST_F(WaitSessionTest, AnswersWithWhatWasKnownAtItsStartWhenAPollFailsAtTheSameMoment) {
+  Observe(Running(2));
   Observe(Running(3));
   loop_.RunFor(absl::Minutes(5));
   Start(absl::Minutes(1), EtagOfRunning(2));

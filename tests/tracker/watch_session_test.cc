@@ -195,10 +195,50 @@ TEST_F(WatchSessionTest, SendsAHeartbeatAfterTheFetchIfTheLastEtagMatchesThen) {
   EXPECT_EQ(sink_.heartbeats[0].etag, EtagOfRunning(3));
 }
 
-TEST_F(WatchSessionTest, SendsTheStateIfTheLastEtagIsAnotherOne) {
+TEST_F(WatchSessionTest, SendsTheStateAtOnceIfTheLastEtagIsAnEarlierOne) {
+  Know(Running(2));
   Know(Running(3));
   Start(EtagOfRunning(2));
   EXPECT_THAT(sink_.Take(), ElementsAre("RUNNING 3"));
+}
+
+TEST_F(WatchSessionTest, SendsWhatAFetchBringsIfTheLastEtagMayBeOfANewerState) {
+  Know(Running(3));
+  loop_.RunFor(absl::Seconds(1));
+  Start(EtagOfRunning(5));
+  EXPECT_THAT(sink_.Take(), IsEmpty()) << "an older state after a newer one";
+  source_.Answer(Running(6));
+  EXPECT_THAT(sink_.Take(), ElementsAre("RUNNING 6"));
+}
+
+TEST_F(WatchSessionTest, SendsAHeartbeatIfTheFetchBringsTheStateThatTheWatcherHas) {
+  Know(Running(3));
+  loop_.RunFor(absl::Seconds(1));
+  Start(EtagOfRunning(5));
+  source_.Answer(Running(5));
+  ASSERT_THAT(sink_.Take(), ElementsAre("heartbeat"));
+  EXPECT_EQ(sink_.heartbeats[0].etag, EtagOfRunning(5));
+}
+
+TEST_F(WatchSessionTest, SendsWhatIsKnownIfThatFetchFails) {
+  Know(Running(3));
+  loop_.RunFor(absl::Seconds(1));
+  Start(EtagOfRunning(5));
+  source_.Answer(Error(ErrorReason::kUpstreamTimeout, Persistence::kTransient));
+  EXPECT_THAT(sink_.Take(), ElementsAre("RUNNING 3"));
+}
+
+TEST_F(WatchSessionTest, NamesNoStateInHeartbeatsUntilThatFetchIsAnswered) {
+  Know(Running(3));
+  loop_.RunFor(absl::Seconds(1));
+  Start(EtagOfRunning(5));
+  loop_.RunFor(absl::Seconds(20));
+  ASSERT_THAT(sink_.Take(), ElementsAre("heartbeat"));
+  EXPECT_EQ(sink_.heartbeats[0].etag, "");
+  EXPECT_EQ(sink_.heartbeats[0].observe_time, std::nullopt);
+  Written();
+  source_.Answer(Running(6));
+  EXPECT_THAT(sink_.Take(), ElementsAre("RUNNING 6"));
 }
 
 TEST_F(WatchSessionTest, SendsAFinishedTaskAndOk) {
@@ -315,6 +355,7 @@ TEST_F(WatchSessionTest, SendsTheFinalStateAfterASlowHeartbeat) {
 TEST_F(WatchSessionTest, SendsTheNewsOnceToOneWhoIsToldAfterALargeCrowd) {
   std::vector<std::unique_ptr<RecordingSink>> crowd_sinks;
   std::vector<std::unique_ptr<WatchSession>> crowd;
+  Know(Running(4));
   Know(Running(3));
   for (int i = 0; i < 300; ++i) {
     crowd_sinks.push_back(std::make_unique<RecordingSink>());
