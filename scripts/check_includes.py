@@ -17,7 +17,7 @@ import xml.etree.ElementTree
 
 # From top to bottom: a room includes rooms below it only. "" is service/ itself, which puts them together.
 ROOMS = [
-    "", "rpc", "server", "tracker", "dingtalk", "store", "http", "quota", "secrets", "text", "task", "runtime"
+    "", "rpc", "server", "tracker", "pace", "dingtalk", "store", "http", "quota", "secrets", "text", "task", "runtime"
 ]
 MOST_LINES = 2000
 

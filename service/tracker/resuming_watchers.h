@@ -8,8 +8,8 @@
 
 #include "absl/container/btree_map.h"
 
+#include "service/pace/recent_etags.h"
 #include "service/tracker/audience.h"
-#include "service/tracker/recent_etags.h"
 
 namespace taskwatch {
 

@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "service/tracker/poll_schedule.h"
-#include "service/tracker/progress_history.h"
+#include "service/pace/poll_schedule.h"
+#include "service/pace/progress_history.h"
 
 namespace taskwatch {
 namespace {

@@ -167,6 +167,7 @@ TEST_F(TaskTrackerResume, IsToldWhatIsKnownWhenTheFetchFailsOrIsPutOff) {
     EXPECT_THAT(watcher->error, IsOk());
     // Well again.
     tracker_.Get("abcd", absl::ZeroDuration(), absl::InfiniteFuture(), [](const auto&) {});
+    loop_.RunFor(absl::Seconds(1));
     source_.Answer(Running(3));
     loop_.RunFor(absl::Seconds(1));
     fetches_before_ = source_.fetches();

@@ -1,4 +1,4 @@
-#include "service/tracker/error_streak.h"
+#include "service/pace/error_streak.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

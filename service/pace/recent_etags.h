@@ -1,6 +1,6 @@
 // The etags of one task's latest states.
-#ifndef TASKWATCH_SERVICE_TRACKER_RECENT_ETAGS_H_
-#define TASKWATCH_SERVICE_TRACKER_RECENT_ETAGS_H_
+#ifndef TASKWATCH_SERVICE_PACE_RECENT_ETAGS_H_
+#define TASKWATCH_SERVICE_PACE_RECENT_ETAGS_H_
 
 #include <algorithm>
 #include <array>
@@ -45,4 +45,4 @@ class RecentEtags {
 
 }  // namespace taskwatch
 
-#endif  // TASKWATCH_SERVICE_TRACKER_RECENT_ETAGS_H_
+#endif  // TASKWATCH_SERVICE_PACE_RECENT_ETAGS_H_

@@ -1,4 +1,4 @@
-#include "service/tracker/poll_schedule.h"
+#include "service/pace/poll_schedule.h"
 
 #include <algorithm>
 #include <cmath>

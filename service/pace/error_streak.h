@@ -1,6 +1,6 @@
 // The errors of one task's fetches since one last succeeded.
-#ifndef TASKWATCH_SERVICE_TRACKER_ERROR_STREAK_H_
-#define TASKWATCH_SERVICE_TRACKER_ERROR_STREAK_H_
+#ifndef TASKWATCH_SERVICE_PACE_ERROR_STREAK_H_
+#define TASKWATCH_SERVICE_PACE_ERROR_STREAK_H_
 
 #include <optional>
 
@@ -54,4 +54,4 @@ class ErrorStreak {
 
 }  // namespace taskwatch
 
-#endif  // TASKWATCH_SERVICE_TRACKER_ERROR_STREAK_H_
+#endif  // TASKWATCH_SERVICE_PACE_ERROR_STREAK_H_

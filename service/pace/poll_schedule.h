@@ -1,12 +1,12 @@
 // When to ask next about a task that is being watched.
-#ifndef TASKWATCH_SERVICE_TRACKER_POLL_SCHEDULE_H_
-#define TASKWATCH_SERVICE_TRACKER_POLL_SCHEDULE_H_
+#ifndef TASKWATCH_SERVICE_PACE_POLL_SCHEDULE_H_
+#define TASKWATCH_SERVICE_PACE_POLL_SCHEDULE_H_
 
 #include <optional>
 
 #include "absl/time/time.h"
 
-#include "service/tracker/progress_history.h"
+#include "service/pace/progress_history.h"
 
 namespace taskwatch {
 
@@ -66,4 +66,4 @@ absl::Duration FullJitterBackoff(int attempt, absl::Duration base, absl::Duratio
 
 }  // namespace taskwatch
 
-#endif  // TASKWATCH_SERVICE_TRACKER_POLL_SCHEDULE_H_
+#endif  // TASKWATCH_SERVICE_PACE_POLL_SCHEDULE_H_

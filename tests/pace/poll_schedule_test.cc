@@ -1,4 +1,4 @@
-#include "service/tracker/poll_schedule.h"
+#include "service/pace/poll_schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "service/pace/progress_history.h"
 #include "service/task/task_info.h"
-#include "service/tracker/progress_history.h"
 
 namespace taskwatch {
 namespace {

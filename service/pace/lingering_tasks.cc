@@ -1,4 +1,4 @@
-#include "service/tracker/lingering_tasks.h"
+#include "service/pace/lingering_tasks.h"
 
 #include <iterator>
 #include <utility>

@@ -1,6 +1,6 @@
 // What is known of tasks that nobody asks for at the moment.
-#ifndef TASKWATCH_SERVICE_TRACKER_LINGERING_TASKS_H_
-#define TASKWATCH_SERVICE_TRACKER_LINGERING_TASKS_H_
+#ifndef TASKWATCH_SERVICE_PACE_LINGERING_TASKS_H_
+#define TASKWATCH_SERVICE_PACE_LINGERING_TASKS_H_
 
 #include <cstddef>
 #include <list>
@@ -11,10 +11,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "service/pace/error_streak.h"
+#include "service/pace/progress_history.h"
+#include "service/pace/recent_etags.h"
 #include "service/task/task_info.h"
-#include "service/tracker/error_streak.h"
-#include "service/tracker/progress_history.h"
-#include "service/tracker/recent_etags.h"
 
 namespace taskwatch {
 
@@ -83,4 +83,4 @@ class LingeringTasks {
 
 }  // namespace taskwatch
 
-#endif  // TASKWATCH_SERVICE_TRACKER_LINGERING_TASKS_H_
+#endif  // TASKWATCH_SERVICE_PACE_LINGERING_TASKS_H_

@@ -1,4 +1,4 @@
-#include "service/tracker/progress_history.h"
+#include "service/pace/progress_history.h"
 
 #include <algorithm>
 #include <cmath>

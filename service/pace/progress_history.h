@@ -1,6 +1,6 @@
 // The progress of one task as its answers have shown it, and an estimate of when it ends.
-#ifndef TASKWATCH_SERVICE_TRACKER_PROGRESS_HISTORY_H_
-#define TASKWATCH_SERVICE_TRACKER_PROGRESS_HISTORY_H_
+#ifndef TASKWATCH_SERVICE_PACE_PROGRESS_HISTORY_H_
+#define TASKWATCH_SERVICE_PACE_PROGRESS_HISTORY_H_
 
 #include <optional>
 
@@ -79,4 +79,4 @@ class ProgressHistory {
 
 }  // namespace taskwatch
 
-#endif  // TASKWATCH_SERVICE_TRACKER_PROGRESS_HISTORY_H_
+#endif  // TASKWATCH_SERVICE_PACE_PROGRESS_HISTORY_H_
