@@ -34,7 +34,12 @@ class SimulatedLoop final : public EventLoop {
   absl::Time SteadyNow() const { return start_ + elapsed_; }
 
   // Sets the wall clock, as an administrator or NTP does, to `offset` more than SteadyNow; less, if it is negative.
-  void SetClock(absl::Duration offset) { clock_offset_ = offset; }
+  void SetClock(absl::Duration offset) {
+    clock_offset_ = offset;
+    clock_was_set_ = true;
+  }
+  // Whether SetClock was ever called.
+  bool clock_was_set() const { return clock_was_set_; }
   absl::Duration clock_offset() const { return clock_offset_; }
 
   // How many timers are set, for tests of what is left behind.
@@ -44,6 +49,7 @@ class SimulatedLoop final : public EventLoop {
   const absl::Time start_;
   absl::Duration elapsed_ = absl::ZeroDuration();
   absl::Duration clock_offset_ = absl::ZeroDuration();
+  bool clock_was_set_ = false;
   uint64_t last_sequence_ = 0;
   std::deque<Callback> posted_;
   absl::btree_map<std::pair<absl::Duration, uint64_t>, Callback> timers_;

@@ -250,7 +250,7 @@ WatchStream::Resumption WatchStream::ResumptionNow() const {
     // For so long after an answer more is known of a task than that answer.
     const absl::Duration age = loop_->SteadyNow() - observations().back().received;
     // A server whose clock was set may have forgotten more.
-    const bool in_time = age < server_->tracker_options().lingering.duration && loop_->Now() == loop_->SteadyNow();
+    const bool in_time = age < server_->tracker_options().lingering.duration && !loop_->clock_was_set();
     const bool remembered = !server_->forgets() && (etags.size() == 1 || in_time);
     return remembered ? Resumption::kNo : Resumption::kPerhaps;
   }
