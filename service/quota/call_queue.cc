@@ -163,6 +163,8 @@ void CallQueue::KeepTime() {
   budget_.OpenMonth(month, calls);
   recorded_ = calls;
   recording_ = false;
+  // Whether the ledger takes the new month's calls is to be seen.
+  stats_.ledger_failing = false;
 }
 
 CallQueue::Position CallQueue::PositionOf(const CallRequest& request, RequestId id) {

@@ -150,7 +150,7 @@ void CircuitBreaker::Open(Cause cause, const absl::Status& error, const ErrorDet
   absl::Duration pause = PauseAskedFor(details, now);
   if (details.persistence != Persistence::kPaused) pause = std::max(pause, GrownPause());
   // Of two pauses the one that ends later counts.
-  if (known && now + pause <= until_) return;
+  if (now + pause <= until_) return;
   cause_ = cause;
   error_ = error;
   until_ = now + pause;

@@ -153,6 +153,22 @@ TEST_F(CallQueueTest, GoesOnWithoutALedgerThatFails) {
   EXPECT_GE(ledger_.calls[kMonth], 40);
 }
 
+TEST_F(CallQueueTest, WaitsForTheLedgerInANewMonthAlthoughItFailedInTheLast) {
+  unwritten_ = 1;
+  ledger_.failure = absl::ResourceExhaustedError("disk full");
+  Ask("a");
+  loop_.RunFor(absl::Hours(30 * 24));
+  ledger_.failure = absl::OkStatus();
+  unwritten_ = 0;
+  ledger_.slow = true;
+  Ask("b");
+  loop_.RunFor(absl::Seconds(1));
+  EXPECT_THAT(made_, ElementsAre("a"));
+  while (!ledger_.held.empty()) ledger_.FinishOne();
+  loop_.RunPosted();
+  EXPECT_THAT(made_, ElementsAre("a", "b"));
+}
+
 TEST_F(CallQueueTest, CountsANewMonthFromWhatTheLedgerHasForIt) {
   Ask("a");
   loop_.RunFor(absl::Hours(30 * 24));

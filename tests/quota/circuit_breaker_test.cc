@@ -188,6 +188,16 @@ TEST_F(CircuitBreakerTest, LetsTheLongerOfTwoPausesCount) {
   EXPECT_EQ(ReasonOf(breaker_.error()), ErrorReason::kUpstreamIpBanned);
 }
 
+TEST_F(CircuitBreakerTest, KeepsAPauseThatIsAskedForDuringAProbeWhichFails) {
+  const uint64_t before = Begin();
+  Call(Denied());
+  PassPause();
+  const uint64_t probe = Begin();
+  End(before, Banned());
+  End(probe, TimedOut());
+  EXPECT_EQ(Wait(), absl::Seconds(300));
+}
+
 TEST_F(CircuitBreakerTest, TakesAPauseAsLongAsDingTalkAsksForHoweverOften) {
   for (int i = 0; i < 5; ++i) {
     Call(Banned());
