@@ -36,11 +36,10 @@ class SimulatedLoop final : public EventLoop {
   // Sets the wall clock, as an administrator or NTP does, to `offset` more than SteadyNow; less, if it is negative.
   void SetClock(absl::Duration offset) {
     clock_offset_ = offset;
-    clock_was_set_ = true;
+    ++clock_changes_;
   }
-  // Whether SetClock was ever called.
-  bool clock_was_set() const { return clock_was_set_; }
-  absl::Duration clock_offset() const { return clock_offset_; }
+  // How often that was done.
+  int clock_changes() const { return clock_changes_; }
 
   // How many timers are set, for tests of what is left behind.
   size_t TimerCount() const { return timers_.size(); }
@@ -49,7 +48,7 @@ class SimulatedLoop final : public EventLoop {
   const absl::Time start_;
   absl::Duration elapsed_ = absl::ZeroDuration();
   absl::Duration clock_offset_ = absl::ZeroDuration();
-  bool clock_was_set_ = false;
+  int clock_changes_ = 0;
   uint64_t last_sequence_ = 0;
   std::deque<Callback> posted_;
   absl::btree_map<std::pair<absl::Duration, uint64_t>, Callback> timers_;

@@ -14,7 +14,7 @@ namespace taskwatch::simulation {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<absl::string_view, 27> kNames = {
+constexpr std::array<absl::string_view, 28> kNames = {
     "FirstMessageIsAStateTheUpstreamHad",
     "FirstMessageAtOnce",
     "ObservationOrder",
@@ -33,6 +33,7 @@ constexpr std::array<absl::string_view, 27> kNames = {
     "OneFetchPerTaskAtATime",
     "NoPollingWithoutAWatcher",
     "CallsAreWanted",
+    "OneProbePerPause",
     "PollsKeepTheirDistance",
     "NoFetchOfAFinishedTask",
     "GetsAreFreshEnough",

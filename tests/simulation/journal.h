@@ -36,6 +36,7 @@ enum class Invariant {
   kOneFetchPerTaskAtATime,
   kNoPollingWithoutAWatcher,
   kCallsAreWanted,
+  kOneProbePerPause,
   kPollsKeepTheirDistance,
   kNoFetchOfAFinishedTask,
   kGetsAreFreshEnough,

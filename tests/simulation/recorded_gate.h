@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 
 #include "service/quota/call_gate.h"
@@ -35,14 +37,32 @@ class RecordedGate final : public CallGate {
   size_t out() const { return out_.size(); }
 
  private:
+  // Something is wrong with the app as a whole, and DingTalk has said so.
+  struct Trouble {
+    // Refusals, one for each pause.
+    int refusals = 0;
+    // Before this no probe is to be made; since the start.
+    absl::Duration pause_end;
+    // The probe that is under way, or 0.
+    RequestId probe = 0;
+    // Pauses are measured by the wall clock: when it is set they become shorter or longer.
+    int clock_changes = 0;
+    // A new month ends all pauses.
+    absl::CivilMonth month;
+  };
+
   void OnPermit(RequestId id, Priority priority, const std::string& task_id);
+  // What the outcome of a call about a task says of the app.
+  void Learn(RequestId id, const absl::Status& outcome);
 
   const SimulatedLoop* const loop_;
   Journal* const journal_;
   CallGate* const gate_;
   const IsWanted is_wanted_;
-  // The calls that have their permit.
+  // The calls that have their permit; of those for tokens, which are of another API, no trouble is learnt.
   std::set<RequestId> out_;
+  std::set<RequestId> token_calls_;
+  std::optional<Trouble> trouble_;
 };
 
 }  // namespace taskwatch::simulation

@@ -288,7 +288,8 @@ class Scenario {
       }
     }
     if (troubles_.month_used_up()) last_trouble = std::max(last_trouble, MonthBoundary());
-    while (std::any_of(watchers_.begin(), watchers_.end(), waiting) && loop_.SteadyNow() < last_trouble + kPatience) {
+    while (std::any_of(watchers_.begin(), watchers_.end(), waiting) &&
+           loop_.SteadyNow() < last_trouble + kPatience + troubles_.clock_error()) {
       RunFor(absl::Seconds(10));
     }
     for (const auto& watcher : watchers_) {

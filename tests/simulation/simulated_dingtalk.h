@@ -63,6 +63,7 @@ class SimulatedDingTalk {
   void AddToken(const std::string& token, absl::Duration lifetime) { model_.AddToken(token, Now() + lifetime); }
 
   absl::Duration clock_lag() const { return clock_lag_; }
+  standin::DingTalkModel& model() { return model_; }
 
  private:
   struct Task {
@@ -131,6 +132,8 @@ class SimulatedHttpClient final : public HttpClient {
   void NoteRecalled(const TaskSnapshot& snapshot);
 
   size_t in_flight() const { return calls_.size(); }
+  // Since the start.
+  uint64_t sent() const { return last_id_; }
 
   // The states of the task as they came in, up to the final one.
   const std::vector<Observation>& ObservationsOf(const std::string& task_id) const;

@@ -29,7 +29,8 @@ std::set<std::string> SimulatedDisk::EndedTasks() const {
 
 void SimulatedDisk::WriteCalls(absl::CivilMonth month, int64_t calls) {
   calls_[month] = calls;
-  failing_.erase(failing_.begin(), failing_.upper_bound(month));
+  // Calls went on meanwhile: the file may still know too few.
+  if (calls >= made_[month]) failing_.erase(failing_.begin(), failing_.upper_bound(month));
 }
 
 bool SimulatedDisk::CountCall(absl::CivilMonth month) {
@@ -103,6 +104,7 @@ void SimulatedStore::FinishWrite() {
     loop_->RunAfter(kRetryInterval, lifetime_.Guard([this, snapshot = std::move(write.snapshot)] { Put(snapshot); }));
     return;
   }
+  journal_->Note("disk: ", failed ? "has no room for " : "has ", write.calls, " calls");
   if (failed) disk_->NoteFailure(write.month);
   write.done(failed ? absl::ResourceExhaustedError("the disk is full") : absl::OkStatus());
 }

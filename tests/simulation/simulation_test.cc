@@ -42,6 +42,7 @@ constexpr absl::string_view kToBeTested[] = {
     "heartbeats: MONTHLY_QUOTA_EXHAUSTED",
     "heartbeats: UPSTREAM_IP_BANNED",
     "heartbeats: UPSTREAM_TIMEOUT",
+    "probes",
     "servers crashed",
     "servers drained",
     "states told",

@@ -1,5 +1,6 @@
 #include "tests/simulation/troubles.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/string_view.h"
@@ -136,6 +137,7 @@ void Troubles::SetClock() {
   world_->journal->Note("clock: is set to be off by ", absl::FormatDuration(offset));
   world_->journal->Count("clock set");
   world_->loop->SetClock(offset);
+  clock_error_ = std::max(clock_error_, absl::AbsDuration(offset));
 }
 
 void Troubles::CalmDown() {

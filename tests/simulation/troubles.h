@@ -26,6 +26,10 @@ class Troubles {
   // Whether the month's calls may have been used up.
   bool month_used_up() const { return month_used_up_; }
 
+  // By how much the servers' clock has been wrong at most. What was put off to some time of day comes as much later
+  // when a clock that is behind is set right.
+  absl::Duration clock_error() const { return clock_error_; }
+
   // DingTalk answers a few calls, or all for a while, as one of its faults says.
   void FailDingTalk();
   // For a while every answer takes seconds, or comes from a replica that lags behind.
@@ -52,6 +56,7 @@ class Troubles {
   const bool month_is_short_;
   Faults faults_ = Faults::kNone;
   bool month_used_up_;
+  absl::Duration clock_error_;
   // Of the run, when there is no special trouble.
   NetworkMood usual_network_;
   NetworkMood network_;

@@ -250,7 +250,7 @@ WatchStream::Resumption WatchStream::ResumptionNow() const {
     // For so long after an answer more is known of a task than that answer.
     const absl::Duration age = loop_->SteadyNow() - observations().back().received;
     // A server whose clock was set may have forgotten more.
-    const bool in_time = age < server_->tracker_options().lingering.duration && !loop_->clock_was_set();
+    const bool in_time = age < server_->tracker_options().lingering.duration && loop_->clock_changes() == 0;
     const bool remembered = !server_->forgets() && (etags.size() == 1 || in_time);
     return remembered ? Resumption::kNo : Resumption::kPerhaps;
   }
@@ -343,9 +343,8 @@ void WatchStream::CheckEnd(const absl::Status& status) {
     journal_->Break(Invariant::kTerminalExactlyOnceLastAndOk, name_, " ends with OK but without a final state");
     return;
   }
-  const absl::Time final_received = !observations().empty() && IsDone(observations().back().info.state)
-                                        ? observations().back().received
-                                        : absl::InfiniteFuture();
+  const bool final_known = !observations().empty() && IsDone(observations().back().info.state) && !server_->forgets();
+  const absl::Time final_received = final_known ? observations().back().received : absl::InfiniteFuture();
   const absl::Time earliest_rotation = opened_ + options_.max_age * kMinAgeShare;
   const ErrorDetails details = DetailsOf(status);
   switch (details.reason) {
