@@ -1,6 +1,5 @@
 #include "tests/simulation/recorded_gate.h"
 
-#include <algorithm>
 #include <memory>
 
 #include "service/quota/billing_month.h"
@@ -9,8 +8,7 @@
 namespace taskwatch::simulation {
 namespace {
 
-constexpr absl::Duration kFirstPause = absl::Seconds(1);
-constexpr absl::Duration kLongestPause = absl::Minutes(1);
+constexpr absl::Duration kShortestPause = absl::Seconds(1);
 
 // Whether `details` of a failed call say that the app is at fault, or too fast, whichever task is asked about.
 bool IsAppWide(const ErrorDetails& details) {
@@ -22,10 +20,9 @@ bool IsAppWide(const ErrorDetails& details) {
          (details.reason == ErrorReason::kUpstreamUnauthenticated && details.persistence == Persistence::kPermanent);
 }
 
-// The shortest pause after that many refusals, of which `details` are the last one's.
-absl::Duration PauseAfter(int refusals, const ErrorDetails& details) {
-  if (details.persistence == Persistence::kPaused) return details.retry_after.value_or(kFirstPause);
-  return std::min(kLongestPause, kFirstPause * (1 << std::min(refusals - 1, 10)));
+// The shortest pause after a refusal with `details`.
+absl::Duration PauseAfter(const ErrorDetails& details) {
+  return details.persistence == Persistence::kPaused ? details.retry_after.value_or(kShortestPause) : kShortestPause;
 }
 
 }  // namespace
@@ -63,11 +60,11 @@ void RecordedGate::Learn(RequestId id, const absl::Status& outcome) {
     trouble_.reset();
   } else if (!trouble_.has_value()) {
     if (!app_wide) return;
-    trouble_ = {1, loop_->Elapsed() + PauseAfter(1, details), 0, loop_->clock_changes(), MonthOf(loop_->Now())};
+    trouble_ = {loop_->Elapsed() + PauseAfter(details), 0, loop_->clock_changes(), MonthOf(loop_->Now())};
   } else if (probed) {
     // A probe with an old token is repeated at once with a new one.
     if (details.reason == ErrorReason::kUpstreamUnauthenticated && transient) return;
-    trouble_->pause_end = loop_->Elapsed() + PauseAfter(++trouble_->refusals, details);
+    trouble_->pause_end = loop_->Elapsed() + PauseAfter(details);
   }
 }
 

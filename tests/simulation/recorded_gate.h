@@ -39,8 +39,6 @@ class RecordedGate final : public CallGate {
  private:
   // Something is wrong with the app as a whole, and DingTalk has said so.
   struct Trouble {
-    // Refusals, one for each pause.
-    int refusals = 0;
     // Before this no probe is to be made; since the start.
     absl::Duration pause_end;
     // The probe that is under way, or 0.

@@ -9,6 +9,7 @@
 #include "service/dingtalk/doc_task.h"
 #include "service/quota/billing_month.h"
 #include "service/task/task_error.h"
+#include "tests/dingtalk_standin/api.h"
 #include "tests/dingtalk_standin/fault.h"
 
 namespace taskwatch::simulation {
