@@ -3,6 +3,7 @@
 #define TASKWATCH_SERVICE_SERVER_REFLECTION_ANSWERS_H_
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
 #include <grpcpp/support/status_code_enum.h>
 
 #include <string>
