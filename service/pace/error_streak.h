@@ -25,8 +25,8 @@ class ErrorStreak {
 
   // Whether the last fetch has failed.
   bool failing() const { return !last_error_.ok(); }
-  // The watches have ended for it, or nobody has asked for the task when the next fetch was due: who comes now has the
-  // whole error budget. How far to back off stays known.
+  // The watches have ended for it, or nobody has asked for the task when the next fetch was due: the next watcher has
+  // the whole error budget. How far to back off stays known.
   void RestartBudget() { transient_since_.reset(); }
 
   // How many fetches have failed in a row, without those for which the upstream was not asked.

@@ -31,7 +31,7 @@ struct LingeringTask {
   absl::Time last_answer;
 };
 
-// Keeps them for a while, so that a watcher who comes back (after a rotation, say, or in a loop of waits) finds the
+// Keeps them for a while, so that a watcher that comes back (after a rotation, say, or in a loop of waits) finds the
 // task's pace known. Holds so many at most; the one that nobody has asked for the longest leaves first. Some 500 bytes
 // each, without the snapshot, which the cache has as well.
 //

@@ -12,7 +12,7 @@
 
 namespace taskwatch {
 
-// Knows the last eight different etags, the current one included. So it can be told whether a watcher who comes back
+// Knows the last eight different etags, the current one included. So it can be told whether a watcher that comes back
 // has seen one of the states that are known here, or may have seen a newer one on another server. Keeps 64 bits of
 // each. A value.
 class RecentEtags {

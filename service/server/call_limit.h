@@ -42,7 +42,7 @@ class CallLimit {
   const size_t max_;
   const grpc::Status refusal_;
   CallLimit* const within_;
-  // Atomic for those who read it. One thread writes it.
+  // Atomic for other threads that read it. One thread writes it.
   std::atomic<size_t> taken_{0};
 };
 

@@ -18,7 +18,7 @@ namespace taskwatch {
 // that take part in all its calls.
 //
 // Checks do not count with the server's other calls, so that a probe is answered however many of those are open. They
-// are answered at once: hundreds that stand open are of callers who do not read, so they have a limit of their own.
+// are answered at once: hundreds that stand open are of callers that do not read, so they have a limit of their own.
 //
 // Lives on the completion thread from Serve on.
 class HealthService final : public grpc::health::v1::Health::AsyncService {

@@ -312,7 +312,7 @@ void TaskTracker::OnFetchError(Entry& entry, const absl::Status& error, Calls& c
   const bool budget_spent =
       details.persistence == Persistence::kTransient && entry.errors.TransientFor(now) >= options_.error_budget;
   if (details.persistence == Persistence::kPermanent || budget_spent) EndWatches(entry, error, calls);
-  // Whoever comes back finds out for himself whether somebody has changed something.
+  // The next watcher asks anew: somebody may have changed something.
   if (details.persistence == Persistence::kPermanent) entry.errors.Reset();
   if (budget_spent) entry.errors.RestartBudget();
 }

@@ -45,7 +45,7 @@ namespace taskwatch {
 // - WaitingGets: the gets, and which fetch answers which of them;
 // - Audience: the watchers, and what each of them was told;
 // - ResumingWatchers: those of them to whom nothing older is to be told than they have seen on another server.
-// An entry without gets, watchers and fetch is erased. What it knew of the task lingers for a while: whoever comes back
+// An entry without gets, watchers and fetch is erased. What it knew of the task lingers for a while: the next watcher
 // goes on with its poll schedule, so that a stream that is rotated, or a loop of waits, costs what one watch costs:
 //
 //   10:00:00  a task of one hour is polled, the next poll is due at 10:00:36, the watcher leaves at 10:00:10
@@ -141,8 +141,8 @@ class TaskTracker {
   //
   // `last_etag` is that of the last state that the watcher has seen, or empty. If it is none of the task's last eight
   // known here, it may be of a newer state that another server was told. Then the watcher is told what a fetch that is
-  // made after this call brings, or what is known should that fail. All who ask share that fetch, which is a poll, and
-  // comes no sooner than the shortest poll interval after the last answer. While polls are put off there is none.
+  // made after this call brings, or what is known should that fail. Such watchers share that fetch, which is a poll,
+  // and comes no sooner than the shortest poll interval after the last answer. While polls are put off there is none.
   absl::StatusOr<WatchStart> Watch(absl::string_view task_id, std::optional<absl::Duration> poll_interval,
                                    TaskSubscriber* subscriber, absl::string_view last_etag = "");
 
@@ -170,7 +170,7 @@ class TaskTracker {
     ErrorStreak errors;
     WaitingGets gets;
     Audience audience;
-    // Those of the audience who are held back.
+    // The watchers that are held back.
     ResumingWatchers resuming;
   };
   struct Refusal {
@@ -200,7 +200,7 @@ class TaskTracker {
 
   // Decides when the watchers want the next poll.
   void PlanNextPoll(Entry& entry);
-  // When it is due: as planned, or sooner for those who resume.
+  // When it is due: as planned, or sooner for resuming watchers.
   absl::Time NextPollTime(const Entry& entry) const;
   // Starts the next fetch if it is due, or else sets the timer for it. Does nothing while one is in flight.
   void ScheduleFetch(Entry& entry);

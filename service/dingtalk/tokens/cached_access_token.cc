@@ -46,7 +46,7 @@ std::optional<std::string> CachedAccessToken::Cached() const {
 
 void CachedAccessToken::GetToken(Done done) {
   if (token_.has_value() && !refresh_due_) return PostAnswer(loop_, lifetime_, std::move(done), *token_);
-  // Whoever comes while the failure of the last fetch stands does not wait for the outcome of the next one.
+  // While the failure of the last fetch stands, no caller waits for the outcome of the next one.
   absl::Status failure =
       fetching_ && failure_.has_value() ? Remembered(failure_->status, kRetryDuringFetch) : RememberedFailure();
   if (!fetching_ && failure.ok()) StartFetch();
