@@ -30,6 +30,7 @@ class RecentEtags {
     keys_[0] = key;
   }
 
+  size_t size() const { return size_; }
   bool Contains(uint64_t key) const { return PlaceOf(key) < size_; }
 
  private:

@@ -80,6 +80,7 @@ absl::StatusOr<TaskTracker::WatchStart> TaskTracker::Watch(absl::string_view tas
   const std::optional<absl::Duration> wish = entry.audience.ShortestPollInterval();
   if (!entry.audience.Add(id, subscriber, poll_interval)) return WatchStart{0, entry.snapshot};
   ++watchers_;
+  entry.watched = true;
   // After an error a wish does not count, and newcomers must not put off the next attempt, nor bring it forward.
   const bool counts = is_first || wish != entry.audience.ShortestPollInterval();
   if (counts && !entry.errors.failing()) PlanNextPoll(entry);
@@ -170,6 +171,7 @@ TaskTracker::Entry& TaskTracker::EntryOf(absl::string_view task_id) {
   if (!inserted) return entry;
   const absl::Time now = loop_->Now();
   if (std::optional<LingeringTask> task = lingering_.Take(task_id, now)) {
+    entry.watched = true;
     entry.snapshot = std::move(task->snapshot);
     entry.etags = task->etags;
     entry.progress = task->progress;
@@ -199,8 +201,10 @@ void TaskTracker::Settle(Entry& entry) {
 }
 
 void TaskTracker::Forget(Entry& entry) {
-  const bool known = entry.snapshot != nullptr || entry.errors.failing();
-  if (known && !IsFinal(entry.snapshot)) {
+  // The snapshot is in the cache, with its etag: gets need no more.
+  const bool worth_it =
+      entry.etags.size() > 1 || (entry.watched && (entry.snapshot != nullptr || entry.errors.failing()));
+  if (worth_it && !IsFinal(entry.snapshot)) {
     LingeringTask task;
     task.snapshot = std::move(entry.snapshot);
     task.etags = entry.etags;

@@ -162,6 +162,8 @@ class TaskTracker {
     Entry(absl::string_view id, EventLoop* loop) : task_id(id), fetch(loop), gets(loop) {}
 
     const std::string task_id;
+    // Whether it has had a watcher, or has lingered.
+    bool watched = false;
     // The latest state, or null.
     TaskSnapshotPtr snapshot;
     RecentEtags etags;
@@ -195,7 +197,8 @@ class TaskTracker {
   // fetch that nobody wants any more, and erases the entry if it has no gets, no watchers and no fetch in flight;
   // otherwise sees to its next fetch.
   void Settle(Entry& entry);
-  // Erases the entry; what is worth it lingers.
+  // Erases the entry. What is known of a watched task lingers, and of one that was seen to change. A flood of gets of
+  // other tasks must not push that out.
   void Forget(Entry& entry);
 
   // Decides when the watchers want the next poll.

@@ -192,6 +192,19 @@ TEST_F(TaskTrackerLinger, KeepsABoundedNumberOfTasks) {
   EXPECT_EQ(loop_.TimerCount(), 0u);
 }
 
+TEST_F(TaskTrackerLinger, IsNotPushedOutByAFloodOfGets) {
+  const TaskTracker::WatchId id = Watch();
+  const absl::Time due = PollUntil(absl::Minutes(20));
+  tracker_.Unwatch("abcd", id);
+  for (int i = 0; i < 1000; ++i) {
+    tracker_.Get(absl::StrCat("task-", i), absl::ZeroDuration(), absl::InfiniteFuture(), [](const auto&) {});
+    source_.Answer(Running(1));
+  }
+  EXPECT_EQ(tracker_.stats().lingering, 1u);
+  Watch();
+  EXPECT_EQ(tracker_.PollStateOf("abcd").next_poll_time, due);
+}
+
 TEST_F(TaskTrackerLinger, AnswersWithWhatLingersAlsoWithoutRoomInTheCache) {
   SnapshotCache none(0);
   TaskTracker tracker(&loop_, &source_, &none, TaskTracker::Options());
