@@ -145,7 +145,8 @@ void CircuitBreaker::Close() {
 void CircuitBreaker::Open(Cause cause, const absl::Status& error, const ErrorDetails& details, bool probed,
                           absl::Time now) {
   // Calls that were made together are refused together: only a probe's failure says that it goes on.
-  const bool known = open() && !probed;
+  // An old token opens it without a failure.
+  const bool known = failures_ > 0 && !probed;
   if (!known) ++failures_;
   absl::Duration pause = PauseAskedFor(details, now);
   if (details.persistence != Persistence::kPaused) pause = std::max(pause, GrownPause());

@@ -242,6 +242,16 @@ TEST_F(CircuitBreakerTest, TakesTwoRejectedNewTokensForAVerdict) {
   EXPECT_FALSE(breaker_.pausing());
 }
 
+TEST_F(CircuitBreakerTest, KeepsToAFaultThatIsToldWhileANewTokenIsTried) {
+  const uint64_t late = Begin();
+  Call(OldToken());
+  const uint64_t with_new_token = Begin();
+  End(late, Denied());
+  End(with_new_token, TimedOut());
+  EXPECT_TRUE(breaker_.open()) << "the time-out says nothing of the permission";
+  EXPECT_GT(Wait(), absl::ZeroDuration());
+}
+
 TEST_F(CircuitBreakerTest, LearnsNothingOfANewTokenFromAFailureOnTheWay) {
   Call(OldToken());
   Call(TimedOut());
