@@ -244,7 +244,9 @@ absl::Time TaskTracker::NextPollTime(const Entry& entry) const {
 }
 
 bool TaskTracker::MustResume(const Entry& entry, absl::string_view last_etag) const {
-  if (last_etag.empty() || entry.snapshot == nullptr) return false;
+  if (last_etag.empty()) return false;
+  // The first answer may be to a call that was made before the watcher came.
+  if (entry.snapshot == nullptr) return entry.fetch.in_flight();
   // To ask now would be of no use.
   if (entry.errors.put_off() || entry.errors.retry_after().has_value()) return false;
   return !entry.etags.Contains(RecentEtags::KeyOf(last_etag));

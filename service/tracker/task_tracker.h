@@ -107,8 +107,8 @@ class TaskTracker {
     WatchId id = 0;
     // What is known and may be told, or null.
     TaskSnapshotPtr snapshot;
-    // Set if a state is known that must not be told yet, as the watcher may have seen a newer one: OnUpdate tells what
-    // the next fetch brings.
+    // Set if a state is known, or on its way, that must not be told, as the watcher may have seen a newer one: OnUpdate
+    // tells what the next fetch brings.
     bool resuming = false;
   };
 

@@ -239,9 +239,10 @@ void WatchStream::End(const absl::Status& status) {
 }
 
 WatchStream::Resumption WatchStream::ResumptionNow() const {
-  if (options_.last_etag.empty() || observations().empty() || IsDone(observations().back().info.state)) {
-    return Resumption::kNo;
-  }
+  if (options_.last_etag.empty()) return Resumption::kNo;
+  // The first call may be under way.
+  if (observations().empty()) return Resumption::kPerhaps;
+  if (IsDone(observations().back().info.state)) return Resumption::kNo;
   std::set<std::string> etags;
   for (auto observation = observations().rbegin(); observation != observations().rend(); ++observation) {
     etags.insert(observation->etag);

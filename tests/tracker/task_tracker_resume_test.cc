@@ -246,6 +246,16 @@ TEST_F(TaskTrackerResume, TellsTheOthersOfALargeAudienceNothingTwice) {
   for (size_t i = 1; i + 1 < watchers_.size(); ++i) EXPECT_THAT(watchers_[i]->done_items, IsEmpty());
 }
 
+TEST_F(TaskTrackerResume, WaitsForALaterFetchIfTheFirstOneWasMadeBeforeItCame) {
+  tracker_.Get("abcd", absl::ZeroDuration(), absl::InfiniteFuture(), [](const auto&) {});
+  const Watcher* const watcher = Watch(EtagOfRunning(7));
+  source_.Answer(Running(5));
+  EXPECT_THAT(watcher->done_items, IsEmpty()) << "that may be older";
+  loop_.RunFor(absl::Seconds(1));
+  source_.Answer(Running(8));
+  EXPECT_THAT(watcher->done_items, ElementsAre(8));
+}
+
 TEST_F(TaskTrackerResume, IsHeldBackWhileALargeAudienceIsToldOfAnEarlierChange) {
   Known({3});
   for (int i = 0; i < 600; ++i) Watch(EtagOfRunning(3));
