@@ -10,12 +10,15 @@ bool RateLimit::Take(absl::Time now) {
   return true;
 }
 
-bool MonthlyLimit::Take(absl::Time now) {
+void MonthlyLimit::Observe(absl::Time now) {
   const absl::CivilMonth month(absl::ToCivilSecond(now, absl::FixedTimeZone(8 * 60 * 60)));
-  if (month != month_) {
-    used_ = month_.has_value() ? 0 : used_before_;
-    month_ = month;
-  }
+  if (month == month_) return;
+  used_ = month_.has_value() ? 0 : used_before_;
+  month_ = month;
+}
+
+bool MonthlyLimit::Take(absl::Time now) {
+  Observe(now);
   if (limit_ > 0 && used_ >= limit_) return false;
   ++used_;
   return true;

@@ -29,13 +29,16 @@ class RateLimit {
 // At most `limit` calls in a natural month, which is China's (UTC+8).
 class MonthlyLimit {
  public:
-  // 0 is no limit. `used_before` calls of the month of the first Take were made before it, by others.
+  // 0 is no limit. `used_before` calls of the month that is observed first were made before, by others.
   explicit MonthlyLimit(int64_t limit, int64_t used_before = 0) : limit_(limit), used_before_(used_before) {}
+
+  // It is `now`: a new month may have begun.
+  void Observe(absl::Time now);
 
   // Whether a call at `now` is let through; then it counts.
   bool Take(absl::Time now);
 
-  // The calls that count in the month of the last Take.
+  // The calls that count in the month that was observed last.
   int64_t used() const { return used_; }
 
  private:

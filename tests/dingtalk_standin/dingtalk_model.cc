@@ -68,6 +68,8 @@ DingTalkModel::DingTalkModel(Options options)
 }
 
 Answer DingTalkModel::Handle(const Request& request, absl::Time now) {
+  // Also for a call that a fault strikes.
+  monthly_limit_.Observe(now);
   const Route route = RouteOf(request);
   Call call;
   call.api = route.api;
@@ -100,6 +102,7 @@ Answer DingTalkModel::Handle(const Request& request, absl::Time now) {
 }
 
 void DingTalkModel::AddTask(absl::string_view task_id, const TaskPlan& plan, absl::Time now) {
+  monthly_limit_.Observe(now);
   tasks_.insert_or_assign(std::string(task_id), Task{plan, now});
 }
 

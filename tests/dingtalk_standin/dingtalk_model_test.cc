@@ -288,6 +288,16 @@ TEST_F(DingTalkModelTest, TheMonthsQuotaEndsInAllCallsButA) {
   EXPECT_EQ(model.counts().refused_month, 3);
 }
 
+TEST_F(DingTalkModelTest, OthersHaveUsedNoCallsOfTheNextMonth) {
+  DingTalkModel::Options options = DefaultOptions();
+  options.monthly_calls = 10;
+  options.monthly_calls_used = 10;
+  DingTalkModel model(options);
+  model.AddTask("other", TaskPlan(), now_);
+
+  EXPECT_EQ(Outcome(model.Handle(GetTask("t"), now_ + absl::Hours(24 * 31))), "404 taskNotExist");
+}
+
 TEST_F(DingTalkModelTest, OthersMayHaveUsedThisMonthsCalls) {
   DingTalkModel::Options options = DefaultOptions();
   options.monthly_calls = 10;
