@@ -60,7 +60,7 @@ void RecordedGate::Learn(RequestId id, const absl::Status& outcome) {
     trouble_.reset();
   } else if (!trouble_.has_value()) {
     if (!app_wide) return;
-    trouble_ = {loop_->Elapsed() + PauseAfter(details), 0, loop_->clock_changes(), MonthOf(loop_->Now())};
+    trouble_ = {loop_->Elapsed() + PauseAfter(details), 0, MonthOf(loop_->Now())};
   } else if (probed) {
     // A probe with an old token is repeated at once with a new one.
     if (details.reason == ErrorReason::kUpstreamUnauthenticated && transient) return;
@@ -77,10 +77,9 @@ void RecordedGate::OnPermit(RequestId id, Priority priority, const std::string& 
   if (!is_wanted_(task_id)) {
     journal_->Break(Invariant::kCallsAreWanted, "a call about ", task_id, " is made for nobody");
   }
-  if (trouble_.has_value() &&
-      (trouble_->clock_changes != loop_->clock_changes() || trouble_->month != MonthOf(loop_->Now()))) {
-    trouble_.reset();
-  }
+  // Pauses and probes are timed by the wall clock: once it has been set, nothing is known of them.
+  const bool timed = loop_->clock_changes() == 0;
+  if (trouble_.has_value() && (!timed || trouble_->month != MonthOf(loop_->Now()))) trouble_.reset();
   if (!trouble_.has_value()) return;
   journal_->Count("probes");
   if (trouble_->probe != 0) {

@@ -43,8 +43,6 @@ class RecordedGate final : public CallGate {
     absl::Duration pause_end;
     // The probe that is under way, or 0.
     RequestId probe = 0;
-    // Pauses are measured by the wall clock: when it is set they become shorter or longer.
-    int clock_changes = 0;
     // A new month ends all pauses.
     absl::CivilMonth month;
   };

@@ -49,7 +49,11 @@ class SimulatedDisk {
   // returns false if the file does not know of it, although it could be written.
   bool CountCall(absl::CivilMonth month);
   // A write has failed: until one succeeds, calls are counted in memory only.
-  void NoteFailure(absl::CivilMonth month) { failing_.insert(month); }
+  void NoteFailure(absl::CivilMonth month) {
+    failing_.insert(month);
+    has_failed_ = true;
+  }
+  bool has_failed() const { return has_failed_; }
   // A process begins with what the file tells. What was not written while it failed is not to be found there.
   void NoteStart();
 
@@ -58,6 +62,7 @@ class SimulatedDisk {
   std::map<absl::CivilMonth, int64_t> made_;
   std::map<std::string, TaskSnapshotPtr, std::less<>> tasks_;
   std::set<absl::CivilMonth> failing_;
+  bool has_failed_ = false;
 };
 
 // What one process has open of a disk; the StateStore of the simulation. Writes come to their end in their order, and

@@ -39,9 +39,9 @@ class RecordedTaskSource final : public TaskSource {
   struct Record {
     uint64_t started = 0;
     uint64_t finished = 0;
-    // By a clock that nobody sets, and by the server's.
+    // By a clock that nobody sets, and how often the server's had been set then.
     absl::Time last_success = absl::InfinitePast();
-    absl::Time last_success_by_clock = absl::InfinitePast();
+    int clock_changes = 0;
     absl::Time last_failure = absl::InfinitePast();
     absl::Status last_result;
     // The last one for which DingTalk was asked.
