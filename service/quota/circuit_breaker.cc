@@ -3,12 +3,11 @@
 #include <algorithm>
 
 #include "service/quota/billing_month.h"
+#include "service/runtime/growing_pause.h"
 
 namespace taskwatch {
 namespace {
 
-constexpr absl::Duration kFirstPause = absl::Seconds(1);
-constexpr absl::Duration kLongestPause = absl::Minutes(1);
 constexpr double kJitter = 0.1;
 // For a refusal that asks for a pause and does not say how long.
 constexpr absl::Duration kDefaultPause = absl::Minutes(1);
@@ -159,10 +158,8 @@ void CircuitBreaker::Open(Cause cause, const absl::Status& error, const ErrorDet
 }
 
 absl::Duration CircuitBreaker::GrownPause() {
-  absl::Duration pause = kFirstPause;
-  for (int i = 1; i < failures_ && pause < kLongestPause; ++i) pause *= 2;
-  pause *= 1 + std::uniform_real_distribution<double>(0, kJitter)(random_);
-  return std::min(pause, kLongestPause);
+  const double jitter = std::uniform_real_distribution<double>(0, kJitter)(random_);
+  return std::min(GrowingPause(failures_) * (1 + jitter), kLongestGrowingPause);
 }
 
 }  // namespace taskwatch

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "service/runtime/growing_pause.h"
 #include "service/runtime/post_answer.h"
 #include "service/task/task_error.h"
 
@@ -11,18 +12,9 @@ namespace {
 constexpr absl::Duration kMaxRefreshMargin = absl::Minutes(5);
 // DingTalk's last two hours; a longer one would let a mistake of the upstream's live on here.
 constexpr absl::Duration kMaxLifetime = absl::Hours(24);
-constexpr absl::Duration kFirstBackoff = absl::Seconds(1);
-constexpr absl::Duration kMaxBackoff = absl::Minutes(1);
 constexpr absl::Duration kMaxPause = absl::Minutes(5);
 // While a fetch is under way, it is known soon how it ends.
 constexpr absl::Duration kRetryDuringFetch = absl::Seconds(1);
-
-// The pause after so many failures in a row.
-absl::Duration Backoff(int failures) {
-  absl::Duration backoff = kFirstBackoff;
-  for (int i = 1; i < failures && backoff < kMaxBackoff; ++i) backoff *= 2;
-  return std::min(backoff, kMaxBackoff);
-}
 
 // `error`, told without another fetch.
 absl::Status Remembered(const absl::Status& error, absl::Duration retry_after) {
@@ -99,7 +91,7 @@ void CachedAccessToken::OnFailure(const absl::Status& status) {
   const ErrorDetails details = DetailsOf(status);
   const bool paused = details.persistence == Persistence::kPaused;
   ++failures_;
-  absl::Duration pause = Backoff(failures_);
+  absl::Duration pause = GrowingPause(failures_);
   if (paused) pause = std::min(details.retry_after.value_or(kMaxPause), kMaxPause);
   pause = std::max(pause, std::min(details.retry_after.value_or(absl::ZeroDuration()), kMaxPause));
   ForgetFailure();
